@@ -1,0 +1,80 @@
+# Hearth. `make run` does everything from a fresh clone to an answered
+# prediction; `make test` does all the set-up and runs the tests.
+
+SHELL := /bin/bash
+ROOT := $(patsubst %/,%,$(dir $(abspath $(lastword $(MAKEFILE_LIST)))))
+VERSION := $(shell git -C $(ROOT) describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -X hearth/cli.Version=$(VERSION)
+
+# Where `make run` keeps its data and listens.
+DATA ?= $(ROOT)/data
+LISTEN ?= 127.0.0.1:8080
+
+include tools/tensorflow.mk
+
+# What the tests use: a runtime, models made with it, Python's Google clients.
+TEST_RUNTIMES := $(ROOT)/build/runtimes
+TEST_RUNTIME := $(TEST_RUNTIMES)/2.21
+TEST_MODELS := $(ROOT)/build/models
+TEST_CLIENTS := $(ROOT)/build/clients
+export HEARTH_TEST_BINARY := $(ROOT)/bin/hearth
+export HEARTH_TEST_RUNTIMES := $(TEST_RUNTIMES)
+export HEARTH_TEST_MODELS := $(TEST_MODELS)
+export HEARTH_TEST_CLIENTS := $(TEST_CLIENTS)
+TEST_ENV = HEARTH_TEST_TENSORFLOW="$$(echo $(TEST_RUNTIME)/lib/python3*/site-packages/tensorflow)"
+
+.PHONY: help prerequisites build run test test-setup check bench fuzz env clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+prerequisites:
+	@tools/prerequisites.sh
+
+build: prerequisites tensorflow-binding ## bin/hearth
+	@echo "building bin/hearth"
+	@go build -ldflags '$(LDFLAGS)' -o bin/hearth .
+
+run: ## from nothing to an answered prediction, then keep serving
+	@DATA='$(DATA)' LISTEN='$(LISTEN)' tools/run.sh
+
+test: test-setup ## all tests, with everything they need
+	@$(TEST_ENV) go test -race -timeout 30m ./...
+
+test-setup: build $(TEST_RUNTIME)/runtime.json $(TEST_MODELS)/.made $(TEST_CLIENTS)/.made
+
+$(TEST_RUNTIME)/runtime.json: | build
+	@bin/hearth install-runtime --dir $(TEST_RUNTIMES) 2.21
+
+$(TEST_MODELS)/.made: $(TEST_RUNTIME)/runtime.json bench/models/make_models.py
+	@echo "making the models that tests and benchmarks use"
+	@mkdir -p $(TEST_MODELS)
+	@$(TEST_RUNTIME)/bin/python bench/models/make_models.py $(TEST_MODELS) >/dev/null 2>$(TEST_MODELS)/log || { cat $(TEST_MODELS)/log; exit 1; }
+	@touch $@
+
+$(TEST_CLIENTS)/.made: tests/clients/requirements.txt
+	@echo "installing Google's Python clients for the tests"
+	@python3 -m venv $(TEST_CLIENTS)
+	@$(TEST_CLIENTS)/bin/python -m pip install --quiet -r $<
+	@touch $@
+
+check: tensorflow-binding ## formatting, vet, staticcheck, the allowed imports
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
+	@go vet ./...
+	@go tool -modfile=tools/go.mod staticcheck ./...
+	@go test ./tests/ -run TestArrows
+
+bench: test-setup ## every path that matters beside its limit, in one run
+	@$(TEST_ENV) bench/run.sh
+
+FUZZTIME ?= 20s
+fuzz: tensorflow-binding ## each fuzz target for FUZZTIME
+	@tools/fuzz.sh $(FUZZTIME)
+
+env: tensorflow-binding ## exports for an editor or a bare `go test ./...`
+	@echo "export CGO_LDFLAGS='$(CGO_LDFLAGS)'"
+	@for v in BINARY RUNTIMES MODELS CLIENTS; do n=HEARTH_TEST_$$v; echo "export $$n='$${!n}'"; done
+	@echo "export $(TEST_ENV)"
+
+clean: ## what make has made; DATA stays
+	@rm -rf bin build serving/tensorflow/core/*/

@@ -1,0 +1,143 @@
+package appliance
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"github.com/pelletier/go-toml/v2"
+)
+
+// Project is the one project there is.
+const Project = "hearth"
+
+// Config is everything an operator can set. config.example.toml documents each
+// key; a test holds the two together.
+type Config struct {
+	// Data is the folder that holds everything Hearth keeps.
+	Data      string          `toml:"data"`
+	Listen    ListenConfig    `toml:"listen"`
+	Log       LogConfig       `toml:"log"`
+	Storage   StorageConfig   `toml:"storage"`
+	Runtimes  RuntimesConfig  `toml:"runtimes"`
+	Scheduler SchedulerConfig `toml:"scheduler"`
+	Network   NetworkConfig   `toml:"network"`
+	Predict   PredictConfig   `toml:"predict"`
+}
+
+// ListenConfig says where the daemon is reached.
+type ListenConfig struct {
+	Address string   `toml:"address"`
+	Names   []string `toml:"names"`
+}
+
+// LogConfig says how the daemon's own log looks.
+type LogConfig struct {
+	Level  string `toml:"level"`
+	Format string `toml:"format"`
+}
+
+// StorageConfig is about the bucket.
+type StorageConfig struct {
+	Reserve Size `toml:"reserve"`
+}
+
+// RuntimesConfig is about TensorFlow installs.
+type RuntimesConfig struct {
+	Default string            `toml:"default"`
+	Aliases map[string]string `toml:"aliases"`
+	Python  string            `toml:"python"`
+	Index   string            `toml:"index"`
+}
+
+// SchedulerConfig is about training jobs and what they may take.
+type SchedulerConfig struct {
+	CPUs        int      `toml:"cpus"`
+	JobMemory   Size     `toml:"job_memory"`
+	MemoryLimit Share    `toml:"memory_limit"`
+	Grace       Duration `toml:"grace"`
+}
+
+// NetworkConfig is about what jobs may reach.
+type NetworkConfig struct {
+	Allow []string `toml:"allow"`
+}
+
+// PredictConfig is about online prediction.
+type PredictConfig struct {
+	MaxBody     Size     `toml:"max_body"`
+	MaxInFlight int      `toml:"max_in_flight"`
+	Timeout     Duration `toml:"timeout"`
+}
+
+// DefaultConfig is what holds where nothing else is said.
+func DefaultConfig() Config {
+	return Config{
+		Listen:   ListenConfig{Address: "127.0.0.1:8080", Names: []string{}},
+		Log:      LogConfig{Level: "info", Format: "auto"},
+		Storage:  StorageConfig{Reserve: 1 << 30},
+		Runtimes: RuntimesConfig{Default: "2.21", Aliases: map[string]string{}, Python: "python3"},
+		Scheduler: SchedulerConfig{
+			JobMemory:   1 << 30,
+			MemoryLimit: Share{Percent: 80},
+			Grace:       Duration(10 * second),
+		},
+		Network: NetworkConfig{Allow: []string{}},
+		Predict: PredictConfig{MaxBody: 64 << 20, MaxInFlight: 256, Timeout: Duration(60 * second)},
+	}
+}
+
+// LoadConfig reads a TOML file over the defaults. A key that Hearth does not
+// know is an error that names it and its line.
+func LoadConfig(path string) (Config, error) {
+	c := DefaultConfig()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return c, fmt.Errorf("read configuration: %w", err)
+	}
+	if err := decodeConfig(b, &c); err != nil {
+		return c, fmt.Errorf("%s: %w", path, err)
+	}
+	return c, nil
+}
+
+func decodeConfig(b []byte, c *Config) error {
+	d := toml.NewDecoder(bytes.NewReader(b)).DisallowUnknownFields()
+	err := d.Decode(c)
+	if strict := (*toml.StrictMissingError)(nil); errors.As(err, &strict) {
+		e := strict.Errors[0]
+		row, _ := e.Position()
+		return fmt.Errorf("line %d: there is no key %q", row, e.Key())
+	}
+	if bad := (*toml.DecodeError)(nil); errors.As(err, &bad) {
+		row, _ := bad.Position()
+		return fmt.Errorf("line %d: %s", row, bad.Error())
+	}
+	return err
+}
+
+// Resolve fills in what depends on the host and makes paths absolute.
+func (c *Config) Resolve() error {
+	if c.Data == "" {
+		home, err := os.UserHomeDir()
+		if err != nil {
+			return errors.New("no data folder: give --data DIR")
+		}
+		c.Data = filepath.Join(home, ".local", "share", "hearth")
+	}
+	abs, err := filepath.Abs(c.Data)
+	if err != nil {
+		return fmt.Errorf("resolve the data folder: %w", err)
+	}
+	c.Data = abs
+	if c.Scheduler.CPUs <= 0 {
+		c.Scheduler.CPUs = runtime.NumCPU()
+	}
+	if c.Predict.MaxInFlight <= 0 {
+		return errors.New("predict.max_in_flight must be at least 1")
+	}
+	return nil
+}

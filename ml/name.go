@@ -1,0 +1,44 @@
+package ml
+
+import (
+	"regexp"
+	"strings"
+)
+
+var idPattern = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]{0,127}$`)
+
+// CheckID reports whether id may name a job, model or version: letters, digits
+// and underscores, first a letter, at most 128 characters. field is the JSON
+// path to blame.
+func CheckID(field, id string) error {
+	if idPattern.MatchString(id) {
+		return nil
+	}
+	return FieldErrorf(field, "%q is not a valid name: use letters, digits and underscores, first a letter, at most 128 characters.", id)
+}
+
+// ModelName gives projects/P/models/M.
+func ModelName(project, model string) string { return "projects/" + project + "/models/" + model }
+
+// VersionName gives projects/P/models/M/versions/V.
+func VersionName(project, model, version string) string {
+	return ModelName(project, model) + "/versions/" + version
+}
+
+// OperationName gives projects/P/operations/O.
+func OperationName(project, operation string) string {
+	return "projects/" + project + "/operations/" + operation
+}
+
+// LastSegment gives what follows the last slash of a resource name: its bare id.
+func LastSegment(name string) string { return name[strings.LastIndexByte(name, '/')+1:] }
+
+// ObjectURI splits gs://bucket/object. object may be empty or end in a slash.
+func ObjectURI(uri string) (bucket, object string, ok bool) {
+	rest, ok := strings.CutPrefix(uri, "gs://")
+	if !ok {
+		return "", "", false
+	}
+	bucket, object, _ = strings.Cut(rest, "/")
+	return bucket, object, bucket != ""
+}

@@ -1,0 +1,72 @@
+package ml
+
+import "time"
+
+// Process describes one supervised process tree: a training replica, an
+// installer, a model worker. It knows no machine learning.
+type Process struct {
+	// Args is the command line; Args[0] is an absolute path or is looked up in
+	// PATH of Env.
+	Args []string `json:"args"`
+	// Env is the whole environment, as KEY=VALUE. Nothing is inherited.
+	Env []string `json:"env"`
+	// Dir is the working folder; it must exist.
+	Dir string `json:"dir"`
+	// Limits bounds the whole tree.
+	Limits Limits `json:"limits"`
+	// Weight decides who yields when the machine is full.
+	Weight Weight `json:"weight"`
+	// Grace is how long the tree may live on after SIGTERM.
+	Grace time.Duration `json:"grace"`
+}
+
+// Limits bounds a supervised tree. Zero means unbounded.
+type Limits struct {
+	// MemoryBytes is the most memory that the tree may use; over it the tree
+	// ends and its Exit says OutOfMemory.
+	MemoryBytes int64 `json:"memoryBytes,omitempty"`
+	// Pids is the most processes and threads that the tree may hold.
+	Pids int64 `json:"pids,omitempty"`
+}
+
+// Weight is a tree's claim on the processor when others want it too.
+type Weight string
+
+// Serving comes before everything; training takes what is left.
+const (
+	WeightNormal Weight = "normal"
+	WeightIdle   Weight = "idle"
+)
+
+// Exit is how a supervised process ended. It is written durably before anyone
+// hears of it.
+type Exit struct {
+	// Code is the exit status; 128+n for signal n; -1 if it never started or
+	// nobody saw it end.
+	Code int `json:"code"`
+	// Signal is the name of the signal that ended the process, such as SIGKILL.
+	Signal string `json:"signal,omitempty"`
+	// OutOfMemory is true if the tree was ended for its memory.
+	OutOfMemory bool `json:"outOfMemory,omitempty"`
+	// Stopped is true if the process ended after Hearth asked it to.
+	Stopped bool `json:"stopped,omitempty"`
+	// Lost is true if the supervisor died or the host restarted, so that the
+	// exit status cannot be known. Reason says which.
+	Lost bool `json:"lost,omitempty"`
+	// Reason is one sentence for people, empty for an ordinary exit.
+	Reason string `json:"reason,omitempty"`
+	// Ended is when the main process ended.
+	Ended Timestamp `json:"ended"`
+}
+
+// Files that a supervised process has in its folder; docs/formats.md describes
+// them. The shim writes them, storage/logs reads the last three.
+const (
+	FileSpec     = "spec.json"
+	FileState    = "state.json"
+	FileExit     = "exit.json"
+	FileLock     = "lock"
+	FileStdout   = "stdout.log"
+	FileStderr   = "stderr.log"
+	FileLogIndex = "log.idx"
+)
