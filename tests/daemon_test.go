@@ -1,0 +1,246 @@
+package tests
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// patience bounds every wait of an end-to-end test; it is never the measure of
+// anything.
+const patience = 3 * time.Minute
+
+// daemon is a real `hearth serve` on a data folder of its own.
+type daemon struct {
+	t     *testing.T
+	data  string
+	addr  string
+	token string
+	cmd   *exec.Cmd
+	ended chan error
+	ready chan struct{}
+	log   *lockedBuffer
+}
+
+// binary gives the built hearth, or skips by name.
+func binary(t *testing.T) string {
+	t.Helper()
+	return fromEnv(t, "HEARTH_TEST_BINARY")
+}
+
+func fromEnv(t *testing.T, name string) string {
+	t.Helper()
+	v := os.Getenv(name)
+	if v == "" {
+		t.Skipf("%s is not set: run make test", name)
+	}
+	if _, err := os.Stat(v); err != nil {
+		t.Skipf("%s: %v: run make test", name, err)
+	}
+	return v
+}
+
+// newDaemon prepares a data folder whose runtimes are the installed one of the
+// tests (2.21) and a plain Python without TensorFlow ("test"), and starts the
+// daemon on it. extra lines go into the configuration.
+func newDaemon(t *testing.T, extra ...string) *daemon {
+	t.Helper()
+	d := prepareDaemon(t, extra...)
+	d.start()
+	d.waitReady()
+	return d
+}
+
+func prepareDaemon(t *testing.T, extra ...string) *daemon {
+	t.Helper()
+	binary(t)
+	runtimes := fromEnv(t, "HEARTH_TEST_RUNTIMES")
+	d := &daemon{t: t, data: filepath.Join(t.TempDir(), "data"), addr: freeAddress(t)}
+	check(t, os.MkdirAll(filepath.Join(d.data, "runtimes"), 0o700))
+	check(t, os.Symlink(filepath.Join(runtimes, "2.21"), filepath.Join(d.data, "runtimes", "2.21")))
+	check(t, os.Symlink(plainRuntime(t, runtimes), filepath.Join(d.data, "runtimes", "test")))
+	config := fmt.Sprintf("data = %q\n[listen]\naddress = %q\n[scheduler]\ngrace = \"1s\"\n%s\n", d.data, d.addr, strings.Join(extra, "\n"))
+	check(t, os.WriteFile(filepath.Join(d.data, "hearth.toml"), []byte(config), 0o600))
+	t.Cleanup(d.cleanup)
+	return d
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	check(t, err)
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// start runs the daemon; env entries are added to the test's own environment.
+func (d *daemon) start(env ...string) {
+	d.t.Helper()
+	d.log, d.ended, d.ready = &lockedBuffer{}, make(chan error, 1), make(chan struct{})
+	d.cmd = exec.Command(binary(d.t), "serve", "--config", filepath.Join(d.data, "hearth.toml"))
+	d.cmd.Env = append(append(os.Environ(), "XDG_STATE_HOME="+d.state()), env...)
+	stderr, err := d.cmd.StderrPipe()
+	check(d.t, err)
+	check(d.t, d.cmd.Start())
+	cmd, ended, ready, log := d.cmd, d.ended, d.ready, d.log
+	go func() {
+		isReady := false
+		for s := bufio.NewScanner(stderr); s.Scan(); {
+			log.add(s.Text())
+			if !isReady && strings.Contains(s.Text(), `"message":"ready"`) {
+				isReady = true
+				close(ready)
+			}
+		}
+		ended <- cmd.Wait()
+	}()
+}
+
+func (d *daemon) state() string { return filepath.Join(d.data, "..", "state") }
+
+func (d *daemon) waitReady() {
+	d.t.Helper()
+	select {
+	case <-d.ready:
+	case err := <-d.ended:
+		d.t.Fatalf("the daemon ended at start: %v\n%s", err, d.log)
+	case <-time.After(patience):
+		d.t.Fatalf("the daemon is not ready\n%s", d.log)
+	}
+	token, err := os.ReadFile(filepath.Join(d.data, "owner.token"))
+	check(d.t, err)
+	d.token = strings.TrimSpace(string(token))
+}
+
+// kill ends the daemon as a power cut would, as far as a process goes.
+func (d *daemon) kill() {
+	d.t.Helper()
+	check(d.t, d.cmd.Process.Kill())
+	d.waitEnd()
+}
+
+// waitEnd waits until the daemon process has ended by itself or by a signal.
+func (d *daemon) waitEnd() {
+	d.t.Helper()
+	select {
+	case <-d.ended:
+		d.ended <- nil
+	case <-time.After(patience):
+		d.t.Fatalf("the daemon did not end\n%s", d.log)
+	}
+}
+
+func (d *daemon) restart(env ...string) {
+	d.t.Helper()
+	d.start(env...)
+	d.waitReady()
+}
+
+// cleanup ends the daemon and every process that it supervised, and looks for
+// what may never be left behind.
+func (d *daemon) cleanup() {
+	if d.cmd == nil {
+		return
+	}
+	if d.t.Failed() {
+		d.t.Logf("daemon log:\n%s", d.log)
+	}
+	d.cmd.Process.Signal(syscall.SIGINT)
+	select {
+	case <-d.ended:
+	case <-time.After(patience):
+		d.t.Errorf("the daemon did not end on SIGINT")
+		d.cmd.Process.Kill()
+	}
+	for _, pid := range d.processes() {
+		syscall.Kill(pid, syscall.SIGKILL)
+	}
+}
+
+// processes gives the pids of all living processes that belong to the data
+// folder, by the mark that the supervisor puts into their environment.
+func (d *daemon) processes() []int {
+	var pids []int
+	entries, _ := filepath.Glob("/proc/[0-9]*/environ")
+	for _, e := range entries {
+		b, err := os.ReadFile(e)
+		if err != nil || !bytes.Contains(b, []byte(d.data)) {
+			continue
+		}
+		var pid int
+		if _, err := fmt.Sscanf(e, "/proc/%d/environ", &pid); err == nil && pid != os.Getpid() {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+// hearth runs the CLI against the daemon and gives what it printed.
+func (d *daemon) hearth(args ...string) (stdout string, err error) {
+	d.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, binary(d.t), args...)
+	cmd.Env = d.env()
+	var out, errOut bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errOut
+	if err := cmd.Run(); err != nil {
+		return out.String(), fmt.Errorf("hearth %s: %w\n%s", strings.Join(args, " "), err, errOut.String())
+	}
+	return out.String(), nil
+}
+
+func (d *daemon) env() []string {
+	return append(os.Environ(), "HEARTH_ENDPOINT=http://"+d.addr, "XDG_STATE_HOME="+d.state(),
+		"HEARTH_TOKEN_FILE="+filepath.Join(d.data, "owner.token"), "NO_COLOR=1")
+}
+
+func (d *daemon) must(args ...string) string {
+	d.t.Helper()
+	out, err := d.hearth(args...)
+	check(d.t, err)
+	return out
+}
+
+// call sends one API request as the owner and gives status and decoded body.
+func (d *daemon) call(method, path, body string) (int, map[string]any) {
+	d.t.Helper()
+	status, b := d.raw(method, path, body)
+	var v map[string]any
+	if err := json.Unmarshal(b, &v); err != nil {
+		d.t.Fatalf("%s %s answered %d with a body that is not a JSON object: %q", method, path, status, b)
+	}
+	return status, v
+}
+
+func (d *daemon) raw(method, path, body string) (int, []byte) {
+	d.t.Helper()
+	req, err := http.NewRequest(method, "http://"+d.addr+path, strings.NewReader(body))
+	check(d.t, err)
+	req.Header.Set("Authorization", "Bearer "+d.token)
+	res, err := http.DefaultClient.Do(req)
+	check(d.t, err)
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	check(d.t, err)
+	return res.StatusCode, b
+}
+
+func check(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}

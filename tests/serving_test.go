@@ -1,0 +1,265 @@
+package tests
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"reflect"
+	"sort"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+const sigterm = syscall.SIGTERM
+
+// workers gives the pids of the model workers, as status tells them.
+func (d *daemon) workers() []int {
+	d.t.Helper()
+	_, status := d.call("GET", "/hearth/v1/status", "")
+	var pids []int
+	for _, v := range status["versions"].([]any) {
+		pids = append(pids, int(v.(map[string]any)["pid"].(float64)))
+	}
+	sort.Ints(pids)
+	return pids
+}
+
+func (d *daemon) worker(model string) int {
+	d.t.Helper()
+	_, status := d.call("GET", "/hearth/v1/status", "")
+	for _, v := range status["versions"].([]any) {
+		if v := v.(map[string]any); v["model"] == model {
+			return int(v["pid"].(float64))
+		}
+	}
+	d.t.Fatalf("no version of %s in status %v", model, status)
+	return 0
+}
+
+func (d *daemon) checkHalf(model string) {
+	d.t.Helper()
+	status, got := d.call("POST", "/v1/projects/hearth/models/"+model+":predict", `{"instances":[1.0,5]}`)
+	want := map[string]any{"predictions": []any{map[string]any{"y": 2.5}, map[string]any{"y": 4.5}}}
+	if status != 200 || !reflect.DeepEqual(got, want) {
+		d.t.Errorf("predict: %d %v, want %v", status, got, want)
+	}
+}
+
+func TestServing_KilledWorkerDisturbsNoOther(t *testing.T) {
+	d := newDaemon(t)
+	d.model("victim", "half_plus_two")
+	d.model("other", "half_plus_two")
+	pid := d.worker("victim")
+
+	stop := make(chan struct{})
+	var wg sync.WaitGroup
+	other, victim := &tally{}, &tally{}
+	for range 4 {
+		wg.Add(2)
+		go func() { defer wg.Done(); other.load(d, "other", stop) }()
+		go func() { defer wg.Done(); victim.load(d, "victim", stop) }()
+	}
+	victim.await(t, 200, 100)
+	check(t, syscall.Kill(pid, syscall.SIGKILL))
+	victim.await(t, 503, 1)
+	back := victim.count(200) + 100
+	victim.await(t, 200, back)
+	close(stop)
+	wg.Wait()
+
+	if bad := other.others(200); len(bad) > 0 {
+		t.Errorf("the other version answered %v", bad)
+	}
+	if bad := victim.others(200, 503); len(bad) > 0 {
+		t.Errorf("the killed version answered %v", bad)
+	}
+	if victim.slowestFailure > 2*time.Second {
+		t.Errorf("a request failed only after %s", victim.slowestFailure)
+	}
+	if now := d.worker("victim"); now == pid || now == 0 {
+		t.Errorf("the worker's pid is %d, before it was %d", now, pid)
+	}
+}
+
+// tally counts answers by status and lets a test wait for them.
+type tally struct {
+	mu             sync.Mutex
+	counts         map[int]int
+	changed        chan struct{}
+	slowestFailure time.Duration
+}
+
+func (c *tally) load(d *daemon, model string, stop chan struct{}) {
+	client := &http.Client{}
+	for {
+		select {
+		case <-stop:
+			return
+		default:
+		}
+		req, _ := http.NewRequest("POST", "http://"+d.addr+"/v1/projects/hearth/models/"+model+":predict", strings.NewReader(`{"instances":[1]}`))
+		req.Header.Set("Authorization", "Bearer "+d.token)
+		began := time.Now()
+		status := 0
+		if res, err := client.Do(req); err == nil {
+			status = res.StatusCode
+			res.Body.Close()
+		}
+		c.add(status, time.Since(began))
+	}
+}
+
+func (c *tally) add(status int, took time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.counts == nil {
+		c.counts = map[int]int{}
+	}
+	c.counts[status]++
+	if status != 200 && took > c.slowestFailure {
+		c.slowestFailure = took
+	}
+	if c.changed != nil {
+		close(c.changed)
+		c.changed = nil
+	}
+}
+
+func (c *tally) count(status int) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.counts[status]
+}
+
+func (c *tally) others(fine ...int) map[int]int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	bad := map[int]int{}
+	for status, n := range c.counts {
+		bad[status] = n
+	}
+	for _, f := range fine {
+		delete(bad, f)
+	}
+	return bad
+}
+
+// await blocks until at least n answers had the status.
+func (c *tally) await(t *testing.T, status, n int) {
+	t.Helper()
+	deadline := time.After(patience)
+	for {
+		c.mu.Lock()
+		have := c.counts[status]
+		if c.changed == nil {
+			c.changed = make(chan struct{})
+		}
+		changed := c.changed
+		c.mu.Unlock()
+		if have >= n {
+			return
+		}
+		select {
+		case <-changed:
+		case <-deadline:
+			t.Fatalf("%d answers of status %d, want %d", have, status, n)
+		}
+	}
+}
+
+func TestServing_AnswersEqualPythons(t *testing.T) {
+	d := newDaemon(t)
+	for model, requests := range map[string][]string{
+		"half_plus_two":      {"b1", "b3", "b32"},
+		"mlp_784_512_512_10": {"b1", "b8"},
+		"widedeep_tabular":   {"b1", "b4", "b24"},
+	} {
+		d.model(model, model)
+		for _, r := range requests {
+			dir := filepath.Join(fromEnv(t, "HEARTH_TEST_MODELS"), model)
+			request, err := os.ReadFile(filepath.Join(dir, "request_"+r+".json"))
+			check(t, err)
+			status, got := d.raw("POST", "/v1/projects/hearth/models/"+model+":predict", string(request))
+			expected, err := os.ReadFile(filepath.Join(dir, "expected_"+r+".json"))
+			check(t, err)
+			if status != 200 {
+				t.Errorf("%s %s: %d %s", model, r, status, got)
+				continue
+			}
+			comparePredictions(t, model+" "+r, got, expected)
+		}
+	}
+}
+
+// comparePredictions holds an answer against Python's. Python's file has bare
+// values where a model has one output; ours are always objects.
+func comparePredictions(t *testing.T, name string, got, want []byte) {
+	t.Helper()
+	var g, w struct{ Predictions []any }
+	check(t, json.Unmarshal(got, &g))
+	check(t, json.Unmarshal(want, &w))
+	if len(g.Predictions) != len(w.Predictions) {
+		t.Errorf("%s: %d predictions, want %d", name, len(g.Predictions), len(w.Predictions))
+		return
+	}
+	for i := range g.Predictions {
+		value := g.Predictions[i]
+		if _, object := w.Predictions[i].(map[string]any); !object {
+			for _, v := range g.Predictions[i].(map[string]any) {
+				value = v
+			}
+		}
+		if msg := near(value, w.Predictions[i]); msg != "" {
+			t.Errorf("%s instance %d: %s", name, i, msg)
+		}
+	}
+}
+
+// near compares JSON values; numbers may differ by float32 rounding, since a
+// batch is computed in another order than Python's run of the same batch.
+func near(got, want any) string {
+	switch w := want.(type) {
+	case float64:
+		g, ok := got.(float64)
+		if !ok || g-w > 1e-5*(1+abs(w)) || w-g > 1e-5*(1+abs(w)) {
+			return fmt.Sprintf("%v, want %v", got, w)
+		}
+	case []any:
+		g, ok := got.([]any)
+		if !ok || len(g) != len(w) {
+			return fmt.Sprintf("%v, want %v", got, w)
+		}
+		for i := range w {
+			if msg := near(g[i], w[i]); msg != "" {
+				return msg
+			}
+		}
+	case map[string]any:
+		g, ok := got.(map[string]any)
+		if !ok || len(g) != len(w) {
+			return fmt.Sprintf("%v, want %v", got, w)
+		}
+		for k := range w {
+			if msg := near(g[k], w[k]); msg != "" {
+				return k + ": " + msg
+			}
+		}
+	default:
+		if !reflect.DeepEqual(got, want) {
+			return fmt.Sprintf("%v, want %v", got, want)
+		}
+	}
+	return ""
+}
+
+func abs(x float64) float64 {
+	if x < 0 {
+		return -x
+	}
+	return x
+}
