@@ -14,7 +14,7 @@ import (
 func decode(r io.Reader, v any) error { return json.NewDecoder(r).Decode(v) }
 
 // example is the folder of the quickstart's trainer.
-func example(t *testing.T) string {
+func example(t testing.TB) string {
 	t.Helper()
 	dir, err := filepath.Abs("../examples/digits")
 	check(t, err)

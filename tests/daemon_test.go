@@ -24,7 +24,7 @@ const patience = 3 * time.Minute
 
 // daemon is a real `hearth serve` on a data folder of its own.
 type daemon struct {
-	t     *testing.T
+	t     testing.TB
 	data  string
 	addr  string
 	token string
@@ -35,12 +35,12 @@ type daemon struct {
 }
 
 // binary gives the built hearth, or skips by name.
-func binary(t *testing.T) string {
+func binary(t testing.TB) string {
 	t.Helper()
 	return fromEnv(t, "HEARTH_TEST_BINARY")
 }
 
-func fromEnv(t *testing.T, name string) string {
+func fromEnv(t testing.TB, name string) string {
 	t.Helper()
 	v := os.Getenv(name)
 	if v == "" {
@@ -55,7 +55,7 @@ func fromEnv(t *testing.T, name string) string {
 // newDaemon prepares a data folder whose runtimes are the installed one of the
 // tests (2.21) and a plain Python without TensorFlow ("test"), and starts the
 // daemon on it. extra lines go into the configuration.
-func newDaemon(t *testing.T, extra ...string) *daemon {
+func newDaemon(t testing.TB, extra ...string) *daemon {
 	t.Helper()
 	d := prepareDaemon(t, extra...)
 	d.start()
@@ -63,7 +63,7 @@ func newDaemon(t *testing.T, extra ...string) *daemon {
 	return d
 }
 
-func prepareDaemon(t *testing.T, extra ...string) *daemon {
+func prepareDaemon(t testing.TB, extra ...string) *daemon {
 	t.Helper()
 	binary(t)
 	runtimes := fromEnv(t, "HEARTH_TEST_RUNTIMES")
@@ -77,7 +77,7 @@ func prepareDaemon(t *testing.T, extra ...string) *daemon {
 	return d
 }
 
-func freeAddress(t *testing.T) string {
+func freeAddress(t testing.TB) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	check(t, err)

@@ -126,7 +126,7 @@ func alive(pid string) bool {
 }
 
 // awaitLines blocks until the file has n lines, and gives them.
-func awaitLines(t *testing.T, path string, n int) []string {
+func awaitLines(t testing.TB, path string, n int) []string {
 	t.Helper()
 	deadline := time.After(patience)
 	tick := time.NewTicker(20 * time.Millisecond)

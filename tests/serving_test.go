@@ -198,7 +198,7 @@ func TestServing_AnswersEqualPythons(t *testing.T) {
 
 // comparePredictions holds an answer against Python's. Python's file has bare
 // values where a model has one output; ours are always objects.
-func comparePredictions(t *testing.T, name string, got, want []byte) {
+func comparePredictions(t testing.TB, name string, got, want []byte) {
 	t.Helper()
 	var g, w struct{ Predictions []any }
 	check(t, json.Unmarshal(got, &g))

@@ -36,7 +36,7 @@ var plainOnce sync.Mutex
 
 // plainRuntime gives a runtime without TensorFlow, for trainers that need
 // none: a venv beside the tests' real runtime, made once.
-func plainRuntime(t *testing.T, runtimes string) string {
+func plainRuntime(t testing.TB, runtimes string) string {
 	t.Helper()
 	plainOnce.Lock()
 	defer plainOnce.Unlock()
@@ -65,7 +65,7 @@ func plainRuntime(t *testing.T, runtimes string) string {
 }
 
 // trainer makes the archive of a package `trainer` whose task module is code.
-func trainer(t *testing.T, code string, requires ...string) string {
+func trainer(t testing.TB, code string, requires ...string) string {
 	t.Helper()
 	requirements, err := json.Marshal(requires)
 	check(t, err)
@@ -79,7 +79,7 @@ func trainer(t *testing.T, code string, requires ...string) string {
 	})
 }
 
-func sdist(t *testing.T, files map[string]string) string {
+func sdist(t testing.TB, files map[string]string) string {
 	t.Helper()
 	var buf bytes.Buffer
 	z := gzip.NewWriter(&buf)
