@@ -1,0 +1,97 @@
+package hearthv1
+
+import (
+	"context"
+	"net/http"
+
+	"hearth/ml"
+	"hearth/ml/rest"
+)
+
+// Options is where the answers come from.
+type Options struct {
+	Status   func(ctx context.Context) (Status, error)
+	Runtimes Runtimes
+	// CA gives the PEM bundle that clients of the proxy must trust.
+	CA func() ([]byte, error)
+}
+
+// Runtime is an installed TensorFlow runtime.
+type Runtime struct {
+	Name       string `json:"name"`
+	TensorFlow string `json:"tensorflow"`
+	Python     string `json:"python"`
+	State      string `json:"state"`
+	Default    bool   `json:"default,omitempty"`
+	SizeBytes  int64  `json:"sizeBytes,omitempty"`
+}
+
+// Progress is one step of an installation.
+type Progress struct {
+	Phase      string `json:"phase"`
+	Package    string `json:"package,omitempty"`
+	DoneBytes  int64  `json:"doneBytes,omitempty"`
+	TotalBytes int64  `json:"totalBytes,omitempty"`
+	Message    string `json:"message,omitempty"`
+}
+
+// Runtimes is what this API asks of the runtimes' keeper. Install blocks until
+// the runtime is there and calls progress on the way; it goes on although ctx
+// ends, since the next caller would only have to start it again.
+type Runtimes interface {
+	List() ([]Runtime, error)
+	Install(ctx context.Context, name, wheelhouse string, progress func(Progress)) (Runtime, error)
+	Remove(name string) error
+}
+
+const maxBody = 1 << 20
+
+// New gives the handler of everything below /hearth/v1/.
+func New(o Options) http.Handler {
+	m := rest.NewMux()
+	m.Handle("GET", "/hearth/v1/status", func(r *http.Request, _ rest.Params) (any, error) {
+		return o.Status(r.Context())
+	})
+	m.Handle("GET", "/hearth/v1/runtimes", func(*http.Request, rest.Params) (any, error) {
+		list, err := o.Runtimes.List()
+		return map[string][]Runtime{"runtimes": list}, err
+	})
+	m.HandleRaw("POST", "/hearth/v1/runtimes", o.install)
+	m.Handle("DELETE", "/hearth/v1/runtimes/{name}", func(_ *http.Request, p rest.Params) (any, error) {
+		return nil, o.Runtimes.Remove(p.Get("name"))
+	})
+	m.HandleRaw("GET", "/hearth/v1/ca", func(w http.ResponseWriter, _ *http.Request, _ rest.Params) error {
+		pem, err := o.CA()
+		if err != nil {
+			return err
+		}
+		w.Header().Set("Content-Type", "application/x-pem-file")
+		// A client that went away cannot be told.
+		_, _ = w.Write(pem)
+		return nil
+	})
+	return m
+}
+
+// install answers with one JSON object a line as the installation goes on; the
+// last has the runtime or the error.
+func (o Options) install(w http.ResponseWriter, r *http.Request, _ rest.Params) error {
+	var req struct {
+		Name       string `json:"name"`
+		Wheelhouse string `json:"wheelhouse"`
+	}
+	if err := rest.Decode(r, &req, maxBody); err != nil {
+		return err
+	}
+	if req.Name == "" {
+		return ml.FieldErrorf("name", "Name the runtime to install, such as 2.21.")
+	}
+	lines := newLineWriter(w)
+	runtime, err := o.Runtimes.Install(r.Context(), req.Name, req.Wheelhouse, func(p Progress) { lines.write(p) })
+	if err != nil {
+		lines.write(rest.Object(err))
+		return nil
+	}
+	lines.write(map[string]any{"runtime": runtime})
+	return nil
+}

@@ -1,0 +1,70 @@
+package hearthv1
+
+import "hearth/ml"
+
+// Status is the state of the whole installation at one moment.
+type Status struct {
+	Version       string `json:"version"`
+	Project       string `json:"project"`
+	Endpoint      string `json:"endpoint"`
+	Data          string `json:"data"`
+	Ready         bool   `json:"ready"`
+	PID           int    `json:"pid"`
+	UptimeSeconds int64  `json:"uptimeSeconds"`
+	// Isolation says honestly what separates jobs from each other and from
+	// serving on this host.
+	Isolation Isolation `json:"isolation"`
+	Slots     Slots     `json:"slots"`
+	Devices   []Device  `json:"devices"`
+	// GPUError is set if a GPU driver is present but fails.
+	GPUError string          `json:"gpuError,omitempty"`
+	Queue    []QueuedJob     `json:"queue"`
+	Versions []ServedVersion `json:"versions"`
+	Disk     Disk            `json:"disk"`
+	Runtimes []string        `json:"runtimes"`
+}
+
+// Isolation is the level in force and what it consists of.
+type Isolation struct {
+	Level  string   `json:"level"`
+	Detail []string `json:"detail"`
+}
+
+// Slots is what jobs can lease: all of it, and what is free now.
+type Slots struct {
+	Total ml.Resources `json:"total"`
+	Free  ml.Resources `json:"free"`
+}
+
+// Device is one GPU.
+type Device struct {
+	UUID        string `json:"uuid"`
+	Name        string `json:"name"`
+	MemoryBytes int64  `json:"memoryBytes"`
+	Health      string `json:"health"`
+}
+
+// QueuedJob is an unfinished job; Position counts from 1 while it waits.
+type QueuedJob struct {
+	Job      string      `json:"job"`
+	State    ml.JobState `json:"state"`
+	Position int64       `json:"position,omitempty"`
+}
+
+// ServedVersion is a version of a model and the worker that serves it. PID is
+// 0 while no worker runs.
+type ServedVersion struct {
+	Model    string          `json:"model"`
+	Version  string          `json:"version"`
+	State    ml.VersionState `json:"state"`
+	Default  bool            `json:"default,omitempty"`
+	PID      int             `json:"pid"`
+	Restarts int             `json:"restarts"`
+}
+
+// Disk is the file system under the data folder.
+type Disk struct {
+	Path       string `json:"path"`
+	TotalBytes int64  `json:"totalBytes"`
+	FreeBytes  int64  `json:"freeBytes"`
+}

@@ -1,0 +1,60 @@
+package appliance
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"strings"
+
+	"hearth/ml"
+	"hearth/storage/metadata"
+)
+
+// ownerUser is the owner's name as a proxy credential.
+const ownerUser = "owner"
+
+// authenticator knows the owner's token and asks the metadata about jobs.
+type authenticator struct {
+	owner [sha256.Size]byte
+	db    *metadata.DB
+}
+
+func newAuthenticator(ownerToken string, db *metadata.DB) *authenticator {
+	return &authenticator{owner: sha256.Sum256([]byte(ownerToken)), db: db}
+}
+
+// Bearer tells whose token it is.
+func (a *authenticator) Bearer(token string) (ml.Principal, bool) {
+	sum := sha256.Sum256([]byte(token))
+	ok := subtle.ConstantTimeCompare(sum[:], a.owner[:]) == 1
+	return ml.Principal{Owner: ok}, ok
+}
+
+// Basic tells whose proxy credentials they are: the owner's, or those of a job
+// that has not ended, whose user name is PROJECT.JOB.
+func (a *authenticator) Basic(user, password string) (ml.Principal, bool) {
+	if user == ownerUser {
+		return a.Bearer(password)
+	}
+	project, job, ok := strings.Cut(user, ".")
+	if !ok {
+		return ml.Principal{}, false
+	}
+	attempt, err := a.db.LatestAttempt(project, job)
+	if err != nil || !attempt.Ended.IsZero() {
+		return ml.Principal{}, false
+	}
+	sum := sha256.Sum256([]byte(password))
+	if subtle.ConstantTimeCompare(sum[:], attempt.SecretHash) != 1 {
+		return ml.Principal{}, false
+	}
+	return ml.Principal{Project: project, Job: job}, true
+}
+
+// authorizeBucket is the bucket's rule: the owner may do everything, a job may
+// use the buckets of its project. There is one project, so those are all.
+func authorizeBucket(p ml.Principal) error {
+	if p.Owner || p.IsJob() && p.Project == Project {
+		return nil
+	}
+	return ml.Errorf(ml.PermissionDenied, "%s may not use this bucket.", p)
+}
