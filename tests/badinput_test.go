@@ -101,7 +101,7 @@ func TestBadInput_Predict(t *testing.T) {
 		"no instances":   {"half", `{}`, 400, "instances"},
 		"empty":          {"half", `{"instances":[]}`, 400, "instances"},
 		"truncated":      {"half", `{"instances":[1,2`, 400, ""},
-		"no signature":   {"half", `{"instances":[1],"signature_name":"other"}`, 200, ""},
+		"no signature":   {"half", `{"instances":[1],"signature_name":"other"}`, 400, "other"},
 		"wrong of two":   {"wide", `{"instances":[1],"signature_name":"other"}`, 400, "other"},
 		"deep":           {"half", `{"instances":` + strings.Repeat("[", 30000) + `}`, 400, ""},
 		"body too large": {"half", `{"instances":[` + strings.Repeat("1,", 40000) + `1]}`, 413, "64"},

@@ -231,13 +231,10 @@ func session(b *testing.B, model string, body []byte) func() {
 	m, err := tensorflow.Load(filepath.Join(fromEnv(b, "HEARTH_TEST_MODELS"), model, "1"))
 	check(b, err)
 	b.Cleanup(func() { m.Close() })
-	sig := m.Signatures()["serving_default"]
-	req, err := tensor.ParseRequest(body)
-	check(b, err)
-	in, _, err := tensor.DecodeInstances(req.Instances, sig)
+	req, err := tensor.Decode(body, m.Signatures())
 	check(b, err)
 	return func() {
-		_, err := m.Run(context.Background(), sig, in)
+		_, err := m.Run(context.Background(), req.Signature, req.Inputs)
 		check(b, err)
 	}
 }

@@ -1,0 +1,87 @@
+package tensor
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"math"
+	"testing"
+
+	"hearth/ml"
+)
+
+// FuzzDecode: no body makes the decoder panic or changes; what it takes is a
+// tensor whose data fits its shape; what it refuses, it refuses as
+// INVALID_ARGUMENT.
+func FuzzDecode(f *testing.F) {
+	for _, body := range []string{
+		`{"instances": [1, 2.5e3, -0.001234567890123]}`,
+		`{"instances": [{"x": [[1,2],[3,4]]}, {"x": [[], []]}]}`,
+		`{"instances": ["a", {"b64": "YQ=="}, "\ud83d\ude00"], "signature_name": "strings"}`,
+		`{"signature_name": "two", "instances": [{"a": true, "b": [1]}, {"b": [2], "a": false}]}`,
+		`{"httpBody": {"data": "eyJpbnN0YW5jZXMiOiBbMV19"}}`,
+		`{"instances": [NaN, -Infinity], "k": [[{"a": null}]]}`,
+	} {
+		f.Add([]byte(body))
+	}
+	strs, two := sig(anyShape("s", String)), sig(anyShape("a", Bool), anyShape("b", Int16))
+	strs.Name, two.Name = "strings", "two"
+	signatures := map[string]*Signature{
+		DefaultSignature: sig(anyShape("x", Float32)), "strings": strs, "two": two,
+		"half": sig(anyShape("x", Float16)), "fixed": sig(Spec{Name: "x", DType: Uint64, Shape: []int64{-1, 2}}),
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		before := bytes.Clone(body)
+		request, err := Decode(body, signatures)
+		if !bytes.Equal(body, before) {
+			t.Fatal("the body was changed")
+		}
+		if err != nil {
+			if ml.KindOf(err) != ml.InvalidArgument {
+				t.Fatalf("kind %v: %v", ml.KindOf(err), err)
+			}
+			return
+		}
+		for name, x := range request.Inputs {
+			if len(x.Data)+len(x.Strings) != x.Len()*max(x.DType.Size(), 1) || int(x.Shape[0]) != request.Instances {
+				t.Fatalf("input %s: shape %v, %d bytes, %d strings", name, x.Shape, len(x.Data), len(x.Strings))
+			}
+		}
+	})
+}
+
+// FuzzRoundTrip: floats that are written as predictions and sent back as
+// instances are the same floats, and other readers of JSON see the same too.
+func FuzzRoundTrip(f *testing.F) {
+	f.Add(numbers(Float32, 0, 1, -1.5, 0.1, 1e-7, 3.4e38, 1e-45, 16777216, 123456.789), true)
+	f.Add(numbers(Float32, math.NaN(), math.Inf(1), math.Inf(-1), math.Copysign(0, -1)), false)
+	f.Fuzz(func(t *testing.T, data []byte, nested bool) {
+		data = data[:len(data)/4*4]
+		if len(data) == 0 {
+			return
+		}
+		shape := []int64{int64(len(data) / 4)}
+		if nested {
+			shape = []int64{1, 1, shape[0]}
+		}
+		text, err := AppendPredictions(nil, outputs("x"), []*Tensor{{DType: Float32, Shape: shape, Data: data}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		body := bytes.Replace(text, []byte("predictions"), []byte("instances"), 1)
+		got, err := Decode(body, one(sig(anyShape("x", Float32))))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := 0; i < len(data); i += 4 {
+			want := math.Float32frombits(binary.NativeEndian.Uint32(data[i:]))
+			have := math.Float32frombits(binary.NativeEndian.Uint32(got.Inputs["x"].Data[i:]))
+			if math.Float32bits(want) != math.Float32bits(have) && !(want != want && have != have) {
+				t.Fatalf("%v became %v in %s", want, have, text)
+			}
+		}
+		if !bytes.Contains(text, []byte("NaN")) && !bytes.Contains(text, []byte("Infinity")) && !json.Valid(text) {
+			t.Fatalf("not JSON: %s", text)
+		}
+	})
+}

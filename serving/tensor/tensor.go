@@ -1,0 +1,107 @@
+package tensor
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+
+	"hearth/ml"
+)
+
+// DefaultSignature is the signature that a request without a signature_name
+// means where a model has several.
+const DefaultSignature = "serving_default"
+
+// Tensor is an array of one element type in row-major order.
+type Tensor struct {
+	DType DType
+	// Shape holds the size of each dimension; none for a scalar.
+	Shape []int64
+	// Data holds the elements of every type but String, one after another in
+	// the byte order of the machine.
+	Data []byte
+	// Strings holds the elements of type String.
+	Strings [][]byte
+}
+
+// Len gives the number of elements that the shape says.
+func (t *Tensor) Len() int {
+	n := 1
+	for _, d := range t.Shape {
+		n *= int(d)
+	}
+	return n
+}
+
+// Spec is what a signature says of one of its inputs or outputs.
+type Spec struct {
+	// Name is the alias, the key under which clients know the tensor.
+	Name string
+	// Tensor is its name in the graph, for example "serving_default_x:0".
+	Tensor string
+	DType  DType
+	// Shape holds the size of each dimension, -1 where it is not fixed.
+	Shape []int64
+	// UnknownRank says that nothing is known of the shape; Shape is empty then.
+	UnknownRank bool
+}
+
+// Signature is one way to call a model. It must not be copied.
+type Signature struct {
+	Name            string
+	Inputs, Outputs map[string]Spec
+
+	sortOutputs sync.Once
+	outputNames []string
+}
+
+// OutputNames gives the aliases of the outputs in sorted order, the order in
+// which a run gives their tensors. The caller must not change the slice.
+func (s *Signature) OutputNames() []string {
+	s.sortOutputs.Do(func() { s.outputNames = slices.Sorted(maps.Keys(s.Outputs)) })
+	return s.outputNames
+}
+
+// Select gives the signature that a request means: the named one; for an empty
+// name the only one, whatever its name, else [DefaultSignature]. It gives an
+// INVALID_ARGUMENT where there is none.
+func Select(signatures map[string]*Signature, name string) (*Signature, error) {
+	if name == "" && len(signatures) == 1 {
+		for _, s := range signatures {
+			return s, nil
+		}
+	}
+	if name == "" {
+		name = DefaultSignature
+	}
+	if s, ok := signatures[name]; ok {
+		return s, nil
+	}
+	return nil, invalidInputs("No signature found for signature key %s. The model has: %s.",
+		shorten(name), strings.Join(slices.Sorted(maps.Keys(signatures)), ", "))
+}
+
+// shorten bounds what an error repeats of a request.
+func shorten(text string) string {
+	const limit = 100
+	if len(text) <= limit {
+		return text
+	}
+	return strings.ToValidUTF8(text[:limit], "") + "…"
+}
+
+// invalidInputs makes the INVALID_ARGUMENT for a request that does not fit the
+// model, in the words of AI Platform's prediction library.
+func invalidInputs(format string, args ...any) error {
+	e := ml.Errorf(ml.InvalidArgument, format, args...)
+	e.Message = "Invalid inputs: " + e.Message + " (Error code: 1)"
+	return e
+}
+
+// invalidOutputs is the same for outputs that JSON rows cannot show.
+func invalidOutputs(format string, args ...any) error {
+	e := ml.Errorf(ml.InvalidArgument, format, args...)
+	e.Message = "There was a problem processing the outputs: " + e.Message + " (Error code: 3)"
+	return e
+}
