@@ -10,6 +10,9 @@ LDFLAGS := -X hearth/cli.Version=$(VERSION)
 DATA ?= $(ROOT)/data
 LISTEN ?= 127.0.0.1:8080
 
+# NVML's header marks calls as deprecated that its Go binding wraps all the same.
+export CGO_CFLAGS := -O2 -g -Wno-deprecated-declarations
+
 include tools/tensorflow.mk
 
 # What the tests use: a runtime, models made with it, Python's Google clients.

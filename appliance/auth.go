@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"strings"
 
+	"hearth/appliance/api"
 	"hearth/ml"
 	"hearth/storage/metadata"
 )
@@ -14,18 +15,17 @@ const ownerUser = "owner"
 
 // authenticator knows the owner's token and asks the metadata about jobs.
 type authenticator struct {
-	owner [sha256.Size]byte
+	owner api.Secret
 	db    *metadata.DB
 }
 
 func newAuthenticator(ownerToken string, db *metadata.DB) *authenticator {
-	return &authenticator{owner: sha256.Sum256([]byte(ownerToken)), db: db}
+	return &authenticator{owner: api.HashSecret(ownerToken), db: db}
 }
 
 // Bearer tells whose token it is.
 func (a *authenticator) Bearer(token string) (ml.Principal, bool) {
-	sum := sha256.Sum256([]byte(token))
-	ok := subtle.ConstantTimeCompare(sum[:], a.owner[:]) == 1
+	ok := a.owner.Is(token)
 	return ml.Principal{Owner: ok}, ok
 }
 

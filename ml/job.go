@@ -76,5 +76,12 @@ type Scheduling struct {
 
 // TrainingOutput is what a training job has to tell beside its files.
 type TrainingOutput struct {
-	ConsumedMLUnits float64 `json:"consumedMLUnits,omitempty"`
+	CompletedTrialCount       Int64             `json:"completedTrialCount,omitempty"`
+	Trials                    json.RawMessage   `json:"trials,omitempty"`
+	ConsumedMLUnits           float64           `json:"consumedMLUnits,omitempty"`
+	IsHyperparameterTuningJob bool              `json:"isHyperparameterTuningJob,omitempty"`
+	IsBuiltInAlgorithmJob     bool              `json:"isBuiltInAlgorithmJob,omitempty"`
+	BuiltInAlgorithmOutput    json.RawMessage   `json:"builtInAlgorithmOutput,omitempty"`
+	HyperparameterMetricTag   string            `json:"hyperparameterMetricTag,omitempty"`
+	WebAccessURIs             map[string]string `json:"webAccessUris,omitempty"`
 }

@@ -1,0 +1,68 @@
+package api
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"hearth/ml"
+)
+
+// Options is what the front door is made of. Auth must be set; the rest may be
+// zero.
+type Options struct {
+	// Address to listen on, as host:port.
+	Address string
+	// Names under which this host is reached, beside localhost and its IP
+	// addresses.
+	Names []string
+	// TLSDir is the folder of the installation's CA; it is made if missing.
+	TLSDir string
+	// Project is what the metadata server calls the project.
+	Project string
+	Auth    Authenticator
+
+	// JobHosts are the hosts that jobs may reach through the proxy, as names or
+	// as *.DOMAIN.
+	JobHosts []string
+	// Refused hears of each host that the proxy refused to a job.
+	Refused func(p ml.Principal, host string)
+
+	// Grace is how long requests may go on after Run's context has ended; 10
+	// seconds if zero.
+	Grace time.Duration
+	Log   zerolog.Logger
+}
+
+// Handlers are what is behind the front door. All must be set.
+type Handlers struct {
+	// The APIs. Storage answers the JSON API and, for a path that begins with a
+	// bucket or the host storage.googleapis.com, /BUCKET/OBJECT.
+	ML, Logging, Storage, Hearth http.Handler
+	// BucketExists reports whether the first segment of a path is a bucket. It
+	// is asked for paths that are nobody else's.
+	BucketExists func(bucket string) bool
+	// Ready says why requests cannot be served yet, nil when they can.
+	Ready func() error
+}
+
+// Authenticator knows whose credentials are good.
+type Authenticator interface {
+	// Bearer tells who the bearer of a token is.
+	Bearer(token string) (ml.Principal, bool)
+	// Basic tells who a user and secret are, as sent to the proxy: PROJECT.JOB
+	// and the job's secret, or owner and the owner's token.
+	Basic(user, secret string) (ml.Principal, bool)
+}
+
+// How long a client may take.
+const (
+	headTimeout      = 30 * time.Second // for the first byte, and for a request's head
+	handshakeTimeout = 10 * time.Second
+	idleTimeout      = 10 * time.Minute
+	dialTimeout      = 10 * time.Second
+	defaultGrace     = 10 * time.Second
+)
+
+const maxHeaderBytes = 64 << 10

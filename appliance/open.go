@@ -1,0 +1,139 @@
+package appliance
+
+import (
+	"context"
+	"net/http"
+	"os"
+	"time"
+
+	"hearth/appliance/api"
+	"hearth/appliance/api/gcsv1"
+	"hearth/appliance/api/hearthv1"
+	"hearth/appliance/api/loggingv2"
+	"hearth/appliance/api/mlv1"
+	"hearth/ml"
+	"hearth/scheduler"
+	"hearth/scheduler/process"
+	"hearth/scheduler/runtimes"
+	"hearth/scheduler/training"
+	"hearth/serving"
+)
+
+// openProcesses makes what runs processes: the runtimes, the supervisor and
+// the two that use it, scheduler and serving.
+func (a *Appliance) openProcesses() error {
+	var err error
+	a.runtimes, err = runtimes.Open(runtimes.Options{
+		Dir: a.path("runtimes"), Environments: a.path("environments"),
+		Default: a.config.Runtimes.Default, Aliases: a.config.Runtimes.Aliases,
+		Python: a.config.Runtimes.Python, Index: a.config.Runtimes.Index,
+		CUDA: len(a.devices()) > 0, Log: a.component("runtimes"),
+	})
+	if err != nil {
+		return err
+	}
+	a.supervisor, err = process.Open(process.Options{Dir: a.path("attempts"), Log: a.log})
+	if err != nil {
+		return err
+	}
+	a.serving = serving.New(serving.Options{
+		DB: a.db, Objects: a.objects, Executor: a.supervisor, Runtimes: servingRuntimes{a.runtimes},
+		Dir: a.path("models"), Executable: "/proc/self/exe", Tail: a.logs.Tail,
+		MaxInFlight: a.config.Predict.MaxInFlight, Timeout: time.Duration(a.config.Predict.Timeout),
+		Log: a.component("serving"),
+	})
+	return nil
+}
+
+func (a *Appliance) devices() []string {
+	var uuids []string
+	if a.gpus != nil {
+		for _, d := range a.gpus.Devices() {
+			uuids = append(uuids, d.UUID)
+		}
+	}
+	return uuids
+}
+
+// openDoor listens, so that jobs can be told where.
+func (a *Appliance) openDoor() error {
+	token, err := secret(a.config.Data, tokenFile)
+	if err != nil {
+		return err
+	}
+	a.door, err = api.Listen(api.Options{
+		Address: a.config.Listen.Address, Names: a.config.Listen.Names, TLSDir: a.path("tls"), Project: Project,
+		Auth: newAuthenticator(token, a.db), JobHosts: a.config.Network.Allow, Refused: a.tellRefused,
+		Log: a.component("api"),
+	})
+	if err != nil {
+		return err
+	}
+	a.closeLater(a.door)
+	if err := announce(a.door.Addr().String(), a.config.Data); err != nil {
+		a.log.Warn().Err(err).Msg("the command line will need --token-file: the daemon could not announce itself")
+	}
+	return nil
+}
+
+func (a *Appliance) openScheduler() error {
+	key, err := secret(a.config.Data, keyFile)
+	if err != nil {
+		return err
+	}
+	memory, err := hostMemory()
+	if err != nil {
+		return err
+	}
+	a.scheduler = scheduler.New(scheduler.Options{
+		DB: a.db, Executor: a.supervisor, Logs: a.logs, Objects: a.objects, Runtimes: a.runtimes,
+		Access:    training.Access{Address: a.door.Addr().String(), CABundle: a.door.CABundle()},
+		SecretKey: []byte(key),
+		CPUs:      a.config.Scheduler.CPUs, Memory: memory, GPUs: a.devices(), GPUError: a.gpuError,
+		JobMemory: int64(a.config.Scheduler.JobMemory), MemoryLimit: a.config.Scheduler.MemoryLimit.Of(memory),
+		Grace: time.Duration(a.config.Scheduler.Grace), Log: a.component("scheduler"),
+	})
+	return nil
+}
+
+// mount puts the APIs behind the door.
+func (a *Appliance) mount() error {
+	a.door.Mount(api.Handlers{
+		ML: mlv1.New(mlv1.Options{
+			HasProject: hasProject, Jobs: a.scheduler, JobReader: a.db, Catalogue: a.serving, CatalogueReader: a.db,
+			Operations: a.db, Predictor: a.serving, MaxPredictBody: int64(a.config.Predict.MaxBody),
+		}),
+		Logging: loggingv2.New(loggingv2.Options{HasProject: hasProject, Entries: a.logs}),
+		Storage: gcsv1.New(gcsv1.Options{
+			Store: a.objects, PlainBase: "http://" + a.door.Addr().String(), Log: a.component("storage"),
+			Authorize: func(r *http.Request, _ string, _ bool) error { return authorizeBucket(api.PrincipalFrom(r.Context())) },
+		}),
+		Hearth: hearthv1.New(hearthv1.Options{
+			Status: a.status, Runtimes: runtimesAPI{a.runtimes, a.db},
+			CA: func() ([]byte, error) { return os.ReadFile(a.door.CABundle()) },
+		}),
+		BucketExists: func(name string) bool { _, err := a.objects.Bucket(context.Background(), name); return err == nil },
+		Ready:        a.checkReady,
+	})
+	return nil
+}
+
+func hasProject(project string) bool { return project == Project }
+
+func (a *Appliance) checkReady() error {
+	if a.ready.Load() {
+		return nil
+	}
+	return ml.Errorf(ml.Unavailable, "The daemon has just started: jobs are being re-attached and versions loaded.")
+}
+
+// tellRefused lets a job's own log say what the proxy refused it.
+func (a *Appliance) tellRefused(p ml.Principal, host string) {
+	attempt, err := a.db.LatestAttempt(p.Project, p.Job)
+	if err == nil {
+		err = a.logs.Service(attempt.ID).Warn("the job asked for %s, which it may not reach: [network] allow in the configuration opens hosts to jobs", host)
+	}
+	if err != nil {
+		a.log.Warn().Err(err).Str("job", p.Job).Str("host", host).Msg("refused a host to a job")
+	}
+}

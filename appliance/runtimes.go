@@ -1,0 +1,80 @@
+package appliance
+
+import (
+	"context"
+
+	"hearth/appliance/api/hearthv1"
+	"hearth/ml"
+	"hearth/scheduler/runtimes"
+	"hearth/serving"
+	"hearth/storage/metadata"
+)
+
+// servingRuntimes finds the runtimes of versions.
+type servingRuntimes struct{ store *runtimes.Store }
+
+// Lookup implements [serving.Runtimes].
+func (s servingRuntimes) Lookup(name string) (serving.Runtime, error) {
+	r, err := s.store.Get(name)
+	if err != nil {
+		return serving.Runtime{}, err
+	}
+	return serving.Runtime{Name: r.Name, Python: r.Python, TensorFlow: r.TensorFlowDir}, nil
+}
+
+// runtimesAPI lets the API list, install and remove runtimes.
+type runtimesAPI struct {
+	store *runtimes.Store
+	db    *metadata.DB
+}
+
+// List implements [hearthv1.Runtimes].
+func (a runtimesAPI) List() ([]hearthv1.Runtime, error) {
+	infos, err := a.store.List()
+	list := make([]hearthv1.Runtime, len(infos))
+	for i, info := range infos {
+		list[i] = hearthv1.Runtime{
+			Name: info.Name, TensorFlow: info.TensorFlow, Python: info.Python,
+			State: string(info.State), Default: info.Default, SizeBytes: info.SizeBytes,
+		}
+	}
+	return list, err
+}
+
+// Install implements [hearthv1.Runtimes].
+func (a runtimesAPI) Install(ctx context.Context, name, wheelhouse string, progress func(hearthv1.Progress)) (hearthv1.Runtime, error) {
+	r, err := a.store.Install(ctx, name, runtimes.InstallOptions{Wheelhouse: wheelhouse}, func(p runtimes.Progress) {
+		progress(hearthv1.Progress(p))
+	})
+	if err != nil {
+		return hearthv1.Runtime{}, err
+	}
+	return hearthv1.Runtime{Name: r.Name, TensorFlow: r.TensorFlow, Python: r.Python, State: string(runtimes.Ready), SizeBytes: r.SizeBytes}, nil
+}
+
+// Remove implements [hearthv1.Runtimes].
+func (a runtimesAPI) Remove(name string) error { return a.store.Remove(name, a.inUse) }
+
+// inUse refuses the removal of a runtime that a version or an unfinished job
+// stands on.
+func (a runtimesAPI) inUse(name string) error {
+	versions, err := a.db.AllVersions()
+	if err != nil {
+		return err
+	}
+	for _, v := range versions {
+		if v.Version.RuntimeVersion == name {
+			return ml.Errorf(ml.FailedPrecondition, "Runtime %s is in use by %s. Delete the version first.", name, v.Version.Name)
+		}
+	}
+	jobs, err := a.db.UnfinishedJobs()
+	if err != nil {
+		return err
+	}
+	for _, j := range jobs {
+		if t := j.Job.TrainingInput; t != nil && t.RuntimeVersion == name {
+			return ml.Errorf(ml.FailedPrecondition, "Runtime %s is in use by job %s. Cancel the job or wait for its end.", name, j.Job.JobID)
+		}
+	}
+	return nil
+}

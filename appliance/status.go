@@ -1,0 +1,76 @@
+package appliance
+
+import (
+	"context"
+	"os"
+	"time"
+
+	"hearth/appliance/api/hearthv1"
+	"hearth/scheduler/runtimes"
+)
+
+// status is the state of the whole installation, for /hearth/v1/status.
+func (a *Appliance) status(context.Context) (hearthv1.Status, error) {
+	isolation := a.supervisor.Isolation()
+	s := hearthv1.Status{
+		Version: a.version, Project: Project, Endpoint: "http://" + a.door.Addr().String(), Data: a.config.Data,
+		Ready: a.ready.Load(), PID: os.Getpid(), UptimeSeconds: int64(time.Since(a.began).Seconds()),
+		Isolation: hearthv1.Isolation{Level: isolation.Level, Detail: isolation.Detail},
+		Devices:   []hearthv1.Device{}, Queue: []hearthv1.QueuedJob{}, Versions: []hearthv1.ServedVersion{}, Runtimes: []string{},
+	}
+	a.addDevices(&s)
+	if err := a.addJobs(&s); err != nil {
+		return s, err
+	}
+	if err := a.addVersions(&s); err != nil {
+		return s, err
+	}
+	infos, err := a.runtimes.List()
+	if err != nil {
+		return s, err
+	}
+	for _, r := range infos {
+		if r.State == runtimes.Ready {
+			s.Runtimes = append(s.Runtimes, r.Name)
+		}
+	}
+	total, free, err := diskSpace(a.config.Data)
+	s.Disk = hearthv1.Disk{Path: a.config.Data, TotalBytes: total, FreeBytes: free}
+	return s, err
+}
+
+func (a *Appliance) addDevices(s *hearthv1.Status) {
+	if a.gpuError != nil {
+		s.GPUError = a.gpuError.Error()
+	}
+	if a.gpus == nil {
+		return
+	}
+	for _, d := range a.gpus.Devices() {
+		health := "OK"
+		if err := a.gpus.Health(d.UUID); err != nil {
+			health = err.Error()
+		}
+		s.Devices = append(s.Devices, hearthv1.Device{UUID: d.UUID, Name: d.Name, MemoryBytes: d.MemoryBytes, Health: health})
+	}
+}
+
+func (a *Appliance) addJobs(s *hearthv1.Status) error {
+	snapshot := a.scheduler.Snapshot()
+	s.Slots = hearthv1.Slots{Total: snapshot.Total, Free: snapshot.Free}
+	jobs, err := a.db.UnfinishedJobs()
+	for _, j := range jobs {
+		s.Queue = append(s.Queue, hearthv1.QueuedJob{Job: j.Job.JobID, State: j.Job.State, Position: int64(j.Job.JobPosition)})
+	}
+	return err
+}
+
+func (a *Appliance) addVersions(s *hearthv1.Status) error {
+	versions, err := a.serving.Snapshot()
+	for _, v := range versions {
+		s.Versions = append(s.Versions, hearthv1.ServedVersion{
+			Model: v.Model, Version: v.Version, State: v.State, Default: v.Default, PID: v.PID, Restarts: v.Restarts,
+		})
+	}
+	return err
+}

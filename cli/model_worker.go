@@ -1,0 +1,45 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/rs/zerolog"
+
+	"hearth/serving/frame"
+	"hearth/serving/tensorflow"
+	"hearth/serving/worker"
+)
+
+// modelWorkerMain is `hearth model-worker`: the process that serves one
+// version.
+func modelWorkerMain(args []string) int {
+	launch, err := frame.ParseLaunch(args)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "hearth model-worker:", err)
+		return exitUsage
+	}
+	err = worker.Main(context.Background(), worker.Options{
+		Dir:      launch.Dir,
+		ModelDir: launch.Model,
+		Runs:     launch.Runs,
+		Log:      zerolog.New(os.Stderr).With().Timestamp().Logger(),
+		Loader: func(_ context.Context, dir string) (worker.Servable, error) {
+			if err := tensorflow.LoadLibrary(launch.TensorFlow); err != nil {
+				return nil, err
+			}
+			// A nil *Model must not become a Servable that is not nil.
+			model, err := tensorflow.Load(dir)
+			if err != nil {
+				return nil, err
+			}
+			return model, nil
+		},
+	})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "hearth model-worker:", err)
+		return exitFailed
+	}
+	return exitOK
+}

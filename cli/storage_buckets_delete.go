@@ -1,0 +1,34 @@
+package cli
+
+import "github.com/urfave/cli/v2"
+
+func bucketsDeleteCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "delete",
+		Usage:     "Delete an empty bucket",
+		ArgsUsage: "gs://BUCKET",
+		Description: `
+Examples:
+
+$ hearth storage buckets delete gs://digits`,
+		Action: func(c *cli.Context) error {
+			arg, err := word(c, "gs://BUCKET")
+			if err != nil {
+				return err
+			}
+			name, err := bucketName(c, arg)
+			if err != nil {
+				return err
+			}
+			daemon, err := connect(c)
+			if err != nil {
+				return err
+			}
+			if err := daemon.DeleteBucket(c.Context, name); err != nil {
+				return err
+			}
+			notice(c, "Deleted gs://%s/", name)
+			return nil
+		},
+	}
+}

@@ -1,0 +1,34 @@
+package cli
+
+import "github.com/urfave/cli/v2"
+
+func bucketsDescribeCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "describe",
+		Usage:     "Show a bucket",
+		ArgsUsage: "gs://BUCKET",
+		Description: `
+Examples:
+
+$ hearth storage buckets describe gs://digits`,
+		Action: func(c *cli.Context) error {
+			arg, err := word(c, "gs://BUCKET")
+			if err != nil {
+				return err
+			}
+			name, err := bucketName(c, arg)
+			if err != nil {
+				return err
+			}
+			daemon, err := connect(c)
+			if err != nil {
+				return err
+			}
+			bucket, err := daemon.Bucket(c.Context, name)
+			if err != nil {
+				return err
+			}
+			return printValue(c, bucket)
+		},
+	}
+}

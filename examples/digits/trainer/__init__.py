@@ -1,0 +1,1 @@
+"""A trainer that learns to read handwritten digits."""

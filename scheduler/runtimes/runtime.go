@@ -1,0 +1,68 @@
+package runtimes
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"hearth/ml"
+)
+
+const (
+	recordFile      = "runtime.json"
+	constraintsFile = "constraints.txt"
+)
+
+// Runtime is an installed runtime, as its runtime.json has it.
+type Runtime struct {
+	Name string `json:"name"`
+	// ID is new with each install, so that environments of an older one are
+	// not taken for this one's.
+	ID string `json:"id"`
+	// TensorFlow and Python are full versions, such as 2.21.0 and 3.11.2.
+	TensorFlow string `json:"tensorflow"`
+	Python     string `json:"python"`
+	// Dir is the virtual environment, SitePackages where its packages are, and
+	// TensorFlowDir the package that holds TensorFlow's libraries.
+	Dir           string `json:"dir"`
+	SitePackages  string `json:"sitePackages"`
+	TensorFlowDir string `json:"tensorflowDir"`
+	SizeBytes     int64  `json:"sizeBytes"`
+	// Environment holds variables that every job on the runtime gets.
+	Environment map[string]string `json:"environment,omitempty"`
+	Installed   ml.Timestamp      `json:"installed,omitzero"`
+}
+
+// Interpreter gives the path of the runtime's own Python.
+func (r *Runtime) Interpreter() string { return filepath.Join(r.Dir, "bin", "python") }
+
+// CheckPython reports whether a request for a Python version, such as "3.11",
+// can be met; field is the JSON path to blame.
+func (r *Runtime) CheckPython(field, version string) error {
+	if version == "" || r.Python == version || strings.HasPrefix(r.Python, version+".") {
+		return nil
+	}
+	return ml.FieldErrorf(field, "Runtime %s has Python %s, not %s; leave the Python version out to take what the runtime has.", r.Name, r.Python, version)
+}
+
+// readRuntime reads the record in dir. An install that is not complete, or was
+// moved here from elsewhere, is an error.
+func readRuntime(dir string) (*Runtime, error) {
+	b, err := os.ReadFile(filepath.Join(dir, recordFile))
+	if err != nil {
+		return nil, err
+	}
+	var r Runtime
+	if err := json.Unmarshal(b, &r); err != nil {
+		return nil, fmt.Errorf("read %s: %w", filepath.Join(dir, recordFile), err)
+	}
+	if r.Dir != dir {
+		return nil, fmt.Errorf("runtime %s was installed in %s and cannot be used in %s", r.Name, r.Dir, dir)
+	}
+	if _, err := os.Stat(r.Interpreter()); err != nil {
+		return nil, fmt.Errorf("runtime %s has lost its Python: %w", r.Name, err)
+	}
+	return &r, nil
+}

@@ -1,0 +1,59 @@
+package scheduler
+
+import (
+	"slices"
+
+	"hearth/ml"
+	"hearth/storage/metadata"
+)
+
+// slots is what there is to lease and who holds it. The loop alone uses it.
+type slots struct {
+	total  ml.Resources
+	gpus   []string
+	leases map[jobKey]metadata.Lease
+}
+
+func newSlots(o Options) *slots {
+	return &slots{
+		total:  ml.Resources{CPUs: o.CPUs, Memory: o.Memory, GPUs: len(o.GPUs)},
+		gpus:   o.GPUs,
+		leases: map[jobKey]metadata.Lease{},
+	}
+}
+
+// freeGPUs lists the devices that nobody holds.
+func (s *slots) freeGPUs() []string {
+	var free []string
+	for _, uuid := range s.gpus {
+		held := false
+		for _, l := range s.leases {
+			held = held || slices.Contains(l.GPUs, uuid)
+		}
+		if !held {
+			free = append(free, uuid)
+		}
+	}
+	return free
+}
+
+// free gives what is left. Processors and memory may be below zero after a
+// restart with a smaller configuration.
+func (s *slots) free() ml.Resources {
+	free := s.total
+	for _, l := range s.leases {
+		free = free.Minus(l.Resources)
+	}
+	// By device: a lease may name one that is no longer there.
+	free.GPUs = len(s.freeGPUs())
+	return free
+}
+
+// offer gives the lease that need would get; plan has made sure that it fits.
+func (s *slots) offer(need ml.Resources) metadata.Lease {
+	return metadata.Lease{Resources: need, GPUs: slices.Clone(s.freeGPUs()[:need.GPUs])}
+}
+
+func (s *slots) hold(k jobKey, l metadata.Lease) { s.leases[k] = l }
+
+func (s *slots) release(k jobKey) { delete(s.leases, k) }

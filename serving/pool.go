@@ -1,0 +1,174 @@
+package serving
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"hearth/ml"
+	"hearth/serving/frame"
+)
+
+// maxIdle is how many unused connections a pool keeps.
+const maxIdle = 64
+
+// pool is the way to a version's worker: connections, each with one request in
+// flight, while there is a worker, and a sentence about why not while there is
+// none.
+type pool struct {
+	max int
+
+	mu       sync.Mutex
+	folder   string // of the worker that answers, empty if none does
+	worker   int    // counts workers; a connection belongs to one
+	pid      int
+	restarts int
+	reason   string // why none answers
+	idle     []*conn
+	inFlight int
+	used     time.Time     // when a request was last taken, zero if that is noted
+	drained  chan struct{} // not nil once nothing more is taken; closed when the last request is done
+}
+
+func newPool(limit int) *pool {
+	return &pool{max: limit, reason: "The version is being loaded."}
+}
+
+// conn is a connection to a worker. After the exchange it belongs to whoever
+// holds the answer, who calls giveBack once.
+type conn struct {
+	*frame.Conn
+	pool     *pool
+	worker   int
+	broken   bool
+	giveBack func()
+}
+
+// acquire counts a request in and gives it a connection. It never waits for
+// others: RESOURCE_EXHAUSTED if too many are in flight, UNAVAILABLE if no
+// worker answers.
+func (p *pool) acquire(ctx context.Context, now time.Time) (*conn, error) {
+	p.mu.Lock()
+	switch {
+	case p.drained != nil:
+		p.mu.Unlock()
+		return nil, ml.Errorf(ml.Unavailable, "The version is being deleted.")
+	case p.folder == "":
+		reason := p.reason
+		p.mu.Unlock()
+		return nil, ml.Errorf(ml.Unavailable, "%s", reason)
+	case p.inFlight >= p.max:
+		p.mu.Unlock()
+		return nil, ml.Errorf(ml.ResourceExhausted, "The version has %d requests in flight, as many as it may; try again.", p.max)
+	}
+	p.inFlight++
+	p.used = now
+	if n := len(p.idle); n > 0 {
+		c := p.idle[n-1]
+		p.idle = p.idle[:n-1]
+		p.mu.Unlock()
+		return c, nil
+	}
+	folder, worker := p.folder, p.worker
+	p.mu.Unlock()
+
+	f, err := frame.Dial(ctx, folder)
+	if err != nil {
+		p.done()
+		return nil, &ml.Error{Kind: ml.Unavailable, Message: "The version's worker does not answer; try again.", Err: err}
+	}
+	c := &conn{Conn: f, pool: p, worker: worker}
+	c.giveBack = c.release
+	return c, nil
+}
+
+// release ends a request. Its connection serves the next one, unless it is
+// broken or its worker is not the one that answers now.
+func (c *conn) release() {
+	c.Release()
+	p := c.pool
+	p.mu.Lock()
+	keep := !c.broken && p.folder != "" && c.worker == p.worker && len(p.idle) < maxIdle
+	if keep {
+		p.idle = append(p.idle, c)
+	}
+	p.doneLocked()
+	p.mu.Unlock()
+	if !keep {
+		c.Close()
+	}
+}
+
+// done counts a request out that has no connection.
+func (p *pool) done() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.doneLocked()
+}
+
+func (p *pool) doneLocked() {
+	p.inFlight--
+	if p.inFlight == 0 && p.drained != nil {
+		close(p.drained)
+	}
+}
+
+// up opens the pool: the worker in folder answers, first is a connection to it.
+func (p *pool) up(folder string, first *frame.Conn, pid int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.worker > 0 {
+		p.restarts++
+	}
+	p.worker++
+	p.folder, p.pid, p.reason = folder, pid, ""
+	c := &conn{Conn: first, pool: p, worker: p.worker}
+	c.giveBack = c.release
+	p.idle = append(p.idle, c)
+}
+
+// down closes the pool: no worker answers, for the reason. Requests in flight
+// find out by themselves.
+func (p *pool) down(reason string) {
+	p.mu.Lock()
+	idle := p.idle
+	p.folder, p.pid, p.reason, p.idle = "", 0, reason, nil
+	p.mu.Unlock()
+	for _, c := range idle {
+		c.Close()
+	}
+}
+
+// drain takes no more requests and waits for those in flight.
+func (p *pool) drain(ctx context.Context) {
+	p.mu.Lock()
+	if p.drained == nil {
+		p.drained = make(chan struct{})
+		if p.inFlight == 0 {
+			close(p.drained)
+		}
+	}
+	drained := p.drained
+	p.mu.Unlock()
+	select {
+	case <-drained:
+	case <-ctx.Done():
+	}
+}
+
+// status is what there is to tell of a pool.
+func (p *pool) status() (pid, restarts int, reason string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.pid, p.restarts, p.reason
+}
+
+// takeUsed gives when a request was last taken, if one was since it was asked
+// last.
+func (p *pool) takeUsed() (time.Time, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	at := p.used
+	p.used = time.Time{}
+	return at, !at.IsZero()
+}

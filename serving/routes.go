@@ -1,0 +1,76 @@
+package serving
+
+import (
+	"hearth/ml"
+	"hearth/storage/metadata"
+)
+
+// routes says which pool answers for what. It never changes once published.
+type routes struct {
+	models map[modelKey]modelRoutes
+}
+
+type modelKey struct{ project, model string }
+
+// modelRoutes holds a model's READY versions; the default one, if there is one,
+// also under the empty name.
+type modelRoutes map[string]*pool
+
+// find gives the pool of a version, of the default one for an empty name; nil
+// if there is none.
+func (r *routes) find(project, model, version string) *pool {
+	return r.models[modelKey{project, model}][version]
+}
+
+// refresh reads what is wanted and publishes routes to the versions that are
+// READY. It is called after every change of the metadata, before the caller of
+// the change hears of it.
+func (m *Manager) refresh() ([]metadata.VersionRecord, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	records, err := m.o.DB.AllVersions()
+	if err != nil {
+		return nil, err
+	}
+	next := &routes{models: map[modelKey]modelRoutes{}}
+	for _, r := range records {
+		k := keyOf(r)
+		if r.Version.State != ml.VersionReady {
+			continue
+		}
+		mk := modelKey{k.project, k.model}
+		if next.models[mk] == nil {
+			next.models[mk] = modelRoutes{}
+		}
+		p := m.poolLocked(k)
+		next.models[mk][k.version] = p
+		if r.Version.IsDefault {
+			next.models[mk][""] = p
+		}
+	}
+	m.routes.Store(next)
+	return records, nil
+}
+
+// pool gives the pool of a version, a new one if there is none.
+func (m *Manager) pool(k key) *pool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.poolLocked(k)
+}
+
+func (m *Manager) poolLocked(k key) *pool {
+	p := m.pools[k]
+	if p == nil {
+		p = newPool(m.o.MaxInFlight)
+		m.pools[k] = p
+	}
+	return p
+}
+
+// forget drops the pool of a version that is gone.
+func (m *Manager) forget(k key) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.pools, k)
+}

@@ -1,0 +1,150 @@
+package serving
+
+import (
+	"context"
+	"path/filepath"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"hearth/ml"
+	"hearth/ml/crash"
+	"hearth/storage/metadata"
+)
+
+// task is what is being done about one version.
+type task struct {
+	key    key
+	goal   goal
+	cancel context.CancelFunc
+	// ended is set by Run alone.
+	ended bool
+	// settled is called, perhaps more than once, when it is known whether the
+	// version answers.
+	settled func()
+	run     func()
+}
+
+// newTask makes the task that an action begins.
+func (m *Manager) newTask(ctx context.Context, a action, records []metadata.VersionRecord) *task {
+	ctx, cancel := context.WithCancel(ctx)
+	t := &task{key: a.key, goal: a.begin, cancel: cancel, settled: func() {}}
+	k := &keeper{m: m, key: a.key, pool: m.pool(a.key), settled: func() { t.settled() },
+		log: m.o.Log.With().Str("version", a.key.String()).Logger()}
+	for _, r := range records {
+		if keyOf(r) == a.key {
+			k.version, k.number = r.Version, r.WorkerNumber
+		}
+	}
+	t.run = func() {
+		defer cancel()
+		switch t.goal {
+		case serve:
+			k.serve(ctx)
+		case clean:
+			k.persist(ctx, k.clean)
+		case remove:
+			k.remove(ctx)
+		}
+	}
+	return t
+}
+
+// keeper does the work of one task.
+type keeper struct {
+	m       *Manager
+	key     key
+	version *ml.Version
+	pool    *pool
+	settled func()
+	log     zerolog.Logger
+
+	// number is that of the newest worker, 0 if there never was one; over is
+	// true once it has ended, fresh if this keeper was the one to start it.
+	number      int
+	over, fresh bool
+}
+
+// dir is where the version's model is.
+func (k *keeper) dir() string {
+	return filepath.Join(k.m.o.Dir, k.key.project, k.key.model, k.key.version)
+}
+
+// persist does f until it succeeds or ctx ends: what it does has to be done,
+// and what hinders it (a full disk, say) may pass.
+func (k *keeper) persist(ctx context.Context, f func(context.Context) error) {
+	for delay := time.Duration(0); ctx.Err() == nil; {
+		began := time.Now()
+		err := f(ctx)
+		if err == nil || ctx.Err() != nil {
+			return
+		}
+		delay = backOff(delay, time.Since(began))
+		k.log.Error().Err(err).Dur("again_in", delay).Msg("work on a version failed")
+		if !pause(ctx, delay) {
+			return
+		}
+	}
+}
+
+// clean takes away what a version that FAILED holds: its worker and its files.
+// The worker's log stays until the version is deleted.
+func (k *keeper) clean(ctx context.Context) error {
+	k.pool.down("The version failed.")
+	if err := k.stopWorker(ctx); err != nil {
+		return err
+	}
+	return discard(k.dir())
+}
+
+// remove takes the version away. It is out of the routes already.
+func (k *keeper) remove(ctx context.Context) {
+	grace, cancel := context.WithTimeout(ctx, k.m.o.Grace)
+	k.pool.drain(grace)
+	cancel()
+	k.persist(ctx, func(ctx context.Context) error {
+		if err := k.clean(ctx); err != nil {
+			return err
+		}
+		for n := 1; n <= k.number; n++ {
+			if err := k.m.o.Executor.Remove(k.attempt(n)); err != nil {
+				return err
+			}
+		}
+		crash.Point("version-removed")
+		return k.m.o.DB.FinishDeleteVersion(k.key.project, k.key.model, k.key.version)
+	})
+	if ctx.Err() == nil {
+		k.m.forget(k.key)
+		k.log.Info().Msg("version deleted")
+	}
+}
+
+// The first and the longest pause before something is tried again, and how long
+// a worker must have lived for its end to count as the first.
+const (
+	firstPause  = 100 * time.Millisecond
+	longestWait = 30 * time.Second
+	healthyLife = time.Minute
+)
+
+// backOff gives the pause before the next try, from the one before the last and
+// from how long the last went well.
+func backOff(before, lived time.Duration) time.Duration {
+	if before == 0 || lived >= healthyLife {
+		return firstPause
+	}
+	return min(2*before, longestWait)
+}
+
+// pause waits; false if ctx ended before.
+func pause(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

@@ -1,0 +1,222 @@
+package serving
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"hearth/ml"
+	"hearth/ml/crash"
+	"hearth/serving/frame"
+)
+
+// errLost says that a worker ended while nobody was looking, or for no reason of
+// its own: the host was restarted, say. It is to be started again.
+var errLost = errors.New("the version's worker was lost")
+
+// workerTask is the name of a worker's process in its attempt.
+const workerTask = "model-worker"
+
+// stateWait is how long one question for a worker's state waits for loading to
+// end; it is asked again then.
+const stateWait = 30 * time.Second
+
+// workerProcess is a worker that is READY.
+type workerProcess struct {
+	folder string
+	pid    int
+	// conn is a connection to it, nil once given away.
+	conn *frame.Conn
+	exit <-chan ml.Exit
+	// release ends the waiting for exit; the worker goes on.
+	release func()
+}
+
+func attemptID(k key, n int) string {
+	return strings.Join([]string{k.project, k.model, k.version, strconv.Itoa(n)}, ".")
+}
+
+func processID(k key, n int) string { return attemptID(k, n) + "/" + workerTask }
+
+func (k *keeper) attempt(n int) string { return attemptID(k.key, n) }
+
+func (k *keeper) process(n int) string { return processID(k.key, n) }
+
+// startWorker finds the worker that was started before, or starts one, and
+// waits until it is READY. A worker that cannot become READY is ended.
+func (k *keeper) startWorker(ctx context.Context) (*workerProcess, error) {
+	if err := k.launch(ctx); err != nil {
+		return nil, err
+	}
+	id := k.process(k.number)
+	watching, release := context.WithCancel(ctx)
+	ended, exits := k.await(watching, id)
+	loading, cancel := context.WithTimeoutCause(ended, k.m.o.LoadTimeout, ml.Errorf(ml.DeadlineExceeded, "Loading the model took longer than %s.", k.m.o.LoadTimeout))
+	defer cancel()
+	conn, pid, err := askUntilReady(loading, k.m.o.Executor.Folder(id))
+	if err == nil {
+		return &workerProcess{folder: k.m.o.Executor.Folder(id), pid: pid, conn: conn, exit: exits, release: release}, nil
+	}
+	defer release()
+	if ended.Err() != nil {
+		select {
+		case exit := <-exits:
+			k.over = true
+			return nil, k.explainExit(id, exit)
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	if stopErr := k.stopWorker(ctx); stopErr != nil {
+		k.log.Error().Err(stopErr).Msg("worker not ended")
+	}
+	return nil, err
+}
+
+// launch makes the process run under k.number: the one that was started before
+// and has not ended as far as we know, else a new one.
+func (k *keeper) launch(ctx context.Context) error {
+	executor := k.m.o.Executor
+	k.fresh = k.number == 0 || k.over || !executor.Started(k.process(k.number))
+	if k.fresh {
+		n, err := k.m.o.DB.NextWorkerNumber(k.key.project, k.key.model, k.key.version)
+		if err != nil {
+			return err
+		}
+		// The last worker's log stays; older ones have had their time.
+		if n > 2 {
+			if err := executor.Remove(k.attempt(n - 2)); err != nil {
+				k.log.Warn().Err(err).Msg("old attempt not removed")
+			}
+		}
+		k.number, k.over = n, false
+		crash.Point("worker-numbered")
+	}
+	id := k.process(k.number)
+	p, err := k.describeProcess(id)
+	if err != nil && !executor.Started(id) {
+		return err
+	}
+	// Started before, the process keeps the description of that time.
+	if err := executor.Start(ctx, id, p); err != nil {
+		return fmt.Errorf("start the version's worker: %w", err)
+	}
+	crash.Point("worker-started")
+	return nil
+}
+
+// describeProcess says what the version's worker is to run.
+func (k *keeper) describeProcess(id string) (ml.Process, error) {
+	runtime, err := k.m.o.Runtimes.Lookup(k.version.RuntimeVersion)
+	if err != nil {
+		return ml.Process{}, err
+	}
+	l := frame.Launch{Dir: k.m.o.Executor.Folder(id), Model: k.dir(), TensorFlow: runtime.TensorFlow}
+	return ml.Process{
+		Args: append([]string{k.m.o.Executable}, l.Args()...),
+		// An empty CUDA_VISIBLE_DEVICES means none: no GPU is used that was not leased.
+		Env:    append([]string{"TF_CPP_MIN_LOG_LEVEL=1", "CUDA_VISIBLE_DEVICES="}, k.m.o.Env...),
+		Dir:    k.m.o.Dir,
+		Weight: ml.WeightNormal,
+		Grace:  k.m.o.Grace,
+	}, nil
+}
+
+// await waits for a process's end. The context that it gives ends with the
+// process; exits has one value then, if ctx had not ended before.
+func (k *keeper) await(ctx context.Context, id string) (context.Context, <-chan ml.Exit) {
+	ended, cancel := context.WithCancel(ctx)
+	exits := make(chan ml.Exit, 1)
+	go func() {
+		defer cancel()
+		for ctx.Err() == nil {
+			exit, err := k.m.o.Executor.Wait(ctx, id)
+			if err == nil {
+				exits <- exit
+				return
+			}
+			if ctx.Err() == nil {
+				k.log.Error().Err(err).Msg("waiting for a worker's end failed")
+				pause(ctx, longestWait)
+			}
+		}
+	}()
+	return ended, exits
+}
+
+// explainExit says why a worker ended before it was READY.
+func (k *keeper) explainExit(id string, exit ml.Exit) error {
+	if exit.Lost || !k.fresh {
+		return fmt.Errorf("%w: %s", errLost, describe(exit))
+	}
+	message := "The model's worker ended while it loaded the model: " + describe(exit) + "."
+	if k.m.o.Tail != nil {
+		if tail, err := k.m.o.Tail(id, 10); err == nil && strings.TrimSpace(tail) != "" {
+			message += " Its last words: " + strings.TrimSpace(tail)
+		}
+	}
+	return ml.Errorf(ml.Internal, "%s", message)
+}
+
+// stopWorker ends the newest worker, if there is one, and waits for its end.
+// Its number is not used again.
+func (k *keeper) stopWorker(ctx context.Context) error {
+	id := k.process(k.number)
+	if k.number == 0 || !k.m.o.Executor.Started(id) {
+		return nil
+	}
+	if err := k.m.o.Executor.Stop(ctx, id); err != nil {
+		return fmt.Errorf("end worker %s: %w", id, err)
+	}
+	if _, err := k.m.o.Executor.Wait(ctx, id); err != nil {
+		return fmt.Errorf("wait for the end of worker %s: %w", id, err)
+	}
+	k.over = true
+	return nil
+}
+
+// askUntilReady connects to the worker in folder, which may have only begun,
+// and waits until it is READY. If ctx ends first, its cause is the error.
+func askUntilReady(ctx context.Context, folder string) (*frame.Conn, int, error) {
+	for delay := 2 * time.Millisecond; ; delay = min(2*delay, 100*time.Millisecond) {
+		conn, err := frame.Dial(ctx, folder)
+		if err == nil {
+			ready, err := askState(ctx, conn)
+			if ready {
+				return conn, conn.PeerPID(), nil
+			}
+			conn.Close()
+			if err != nil {
+				return nil, 0, err
+			}
+		}
+		if !pause(ctx, delay) {
+			return nil, 0, context.Cause(ctx)
+		}
+	}
+}
+
+// askState asks until the state is final. Neither ready nor an error means that
+// the connection broke.
+func askState(ctx context.Context, conn *frame.Conn) (ready bool, err error) {
+	stop := context.AfterFunc(ctx, func() { conn.Close() })
+	defer func() { ready = stop() && ready }()
+	for {
+		if err := conn.Write(frame.Frame{Kind: frame.State, Timeout: stateWait}); err != nil {
+			return false, nil
+		}
+		f, err := conn.Read()
+		if err != nil || f.Kind != frame.State {
+			return false, nil
+		}
+		switch f.Status {
+		case frame.Ready:
+			return true, nil
+		case frame.Failed:
+			return false, ml.Errorf(ml.InvalidArgument, "Bad model detected with error: %q", "Failed to load model: "+string(f.Body)+" (Error code: 0)")
+		}
+	}
+}

@@ -1,0 +1,100 @@
+package worker
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"runtime/debug"
+
+	"github.com/rs/zerolog"
+
+	"hearth/ml"
+	"hearth/serving/tensor"
+)
+
+// Handler answers predict requests in AI Platform's dialect.
+type Handler struct {
+	servable   Servable
+	signatures map[string]*tensor.Signature
+	runs       chan struct{}
+	log        zerolog.Logger
+}
+
+// NewHandler makes a Handler that keeps at most runs session runs under way;
+// more wait their turn.
+func NewHandler(s Servable, runs int, log zerolog.Logger) *Handler {
+	return &Handler{servable: s, signatures: s.Signatures(), runs: make(chan struct{}, runs), log: log}
+}
+
+// Predict answers the request in body. It appends the answer to dst and gives
+// it with its HTTP status; the answer is JSON. What is wrong with the request,
+// or with what the model makes of it, is part of the answer. The error is for
+// what is not the request's fault: DEADLINE_EXCEEDED, or INTERNAL, whose cause
+// is in the log. body is not used after the return.
+func (h *Handler) Predict(ctx context.Context, body, dst []byte) (answer []byte, status int, err error) {
+	start := len(dst)
+	defer func() {
+		if p := recover(); p != nil {
+			h.log.Error().Any("panic", p).Bytes("stack", debug.Stack()).Msg("predict panicked")
+			answer, status, err = dst[:start], 0, ml.Errorf(ml.Internal, "Internal error encountered.")
+		}
+	}()
+	answer, err = h.predict(ctx, body, dst)
+	if err == nil {
+		return answer, http.StatusOK, nil
+	}
+	if message, ok := blamesRequest(err); ok {
+		return appendFailure(dst[:start], message), http.StatusBadRequest, nil
+	}
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		return dst[:start], 0, ml.Errorf(ml.DeadlineExceeded, "The prediction took longer than it may.")
+	}
+	h.log.Error().Err(err).Msg("predict ended with an internal error")
+	return dst[:start], 0, ml.Errorf(ml.Internal, "Internal error encountered.")
+}
+
+func (h *Handler) predict(ctx context.Context, body, dst []byte) ([]byte, error) {
+	request, err := tensor.Decode(body, h.signatures)
+	if err != nil {
+		return nil, err
+	}
+	outputs, err := h.run(ctx, request)
+	if err != nil {
+		return nil, err
+	}
+	return tensor.AppendPredictions(dst, request.Signature, outputs)
+}
+
+// run waits for its turn and runs the session.
+func (h *Handler) run(ctx context.Context, r tensor.Request) ([]*tensor.Tensor, error) {
+	select {
+	case h.runs <- struct{}{}:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	defer func() { <-h.runs }()
+	return h.servable.Run(ctx, r.Signature, r.Inputs)
+}
+
+// blamesRequest says whether an error comes of the request or of the graph, and
+// gives what the client is told then.
+func blamesRequest(err error) (message string, ok bool) {
+	var e *ml.Error
+	if !errors.As(err, &e) || e.Kind == ml.Internal {
+		return "", false
+	}
+	return e.Message, true
+}
+
+// appendFailure appends the error form that belongs to predict alone: a string,
+// where the rest of the API has an object.
+func appendFailure(dst []byte, message string) []byte {
+	b, err := json.Marshal(map[string]string{"error": "Prediction failed: " + message})
+	if err != nil {
+		// A map of strings always has a JSON form.
+		panic(fmt.Sprintf("encode an error: %v", err))
+	}
+	return append(dst, b...)
+}

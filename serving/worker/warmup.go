@@ -1,0 +1,115 @@
+package worker
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/rs/zerolog"
+
+	"hearth/ml"
+	"hearth/serving/tensor"
+)
+
+// warmupBatches are the batch sizes that each signature is run with before the
+// model is called ready: the first runs of a graph are the slow ones.
+var warmupBatches = []int64{1, 2, 8}
+
+// maxWarmupElements bounds a synthetic input, so that a signature of large
+// tensors does not take the machine's memory to warm up.
+const maxWarmupElements = 16 << 20
+
+// warmUp runs every signature with made-up inputs: zeros and empty strings. A
+// model may well refuse those (an empty string is no picture), so an error is
+// only logged; but one that says that the model lacks something it needs for
+// any input is returned, as a FAILED_PRECONDITION.
+func warmUp(ctx context.Context, s Servable, log zerolog.Logger) error {
+	signatures := s.Signatures()
+	for _, name := range slices.Sorted(maps.Keys(signatures)) {
+		for _, batch := range warmupBatches {
+			in, ok := synthetic(signatures[name], batch)
+			if !ok {
+				log.Info().Str("signature", name).Msg("not warmed up: its inputs cannot be made up")
+				break
+			}
+			_, err := s.Run(ctx, signatures[name], in)
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			if err == nil {
+				continue
+			}
+			if lacksResource(err) {
+				what, _, _ := strings.Cut(sentence(err), "\n")
+				return ml.Errorf(ml.FailedPrecondition, "The SavedModel loads, but its signature %s cannot run, whatever the input: something was not saved with it. "+
+					"Export Keras models with `model.export`. TensorFlow says: %s", name, what)
+			}
+			log.Info().Str("signature", name).Err(err).Msg("the model refuses made-up inputs; its first request may be slow")
+			break
+		}
+	}
+	return nil
+}
+
+// lacksResource tells a graph that lost its variables or tables from one that
+// refuses its inputs. Where the model says only what happened, its words decide.
+func lacksResource(err error) bool {
+	if ml.KindOf(err) == ml.FailedPrecondition {
+		return true
+	}
+	text := err.Error()
+	for _, words := range []string{"Could not find variable", "uninitialized value", "Table not initialized", "Error while reading resource variable"} {
+		if strings.Contains(text, words) {
+			return true
+		}
+	}
+	return strings.Contains(text, "Resource ") && strings.Contains(text, " does not exist")
+}
+
+// synthetic makes up inputs for a signature. Dimension 0, where it is open, is
+// the batch; other open dimensions are 1.
+func synthetic(sig *tensor.Signature, batch int64) (map[string]*tensor.Tensor, bool) {
+	in := make(map[string]*tensor.Tensor, len(sig.Inputs))
+	for alias, spec := range sig.Inputs {
+		t, err := zeros(spec, batch)
+		if err != nil {
+			return nil, false
+		}
+		in[alias] = t
+	}
+	return in, true
+}
+
+func zeros(spec tensor.Spec, batch int64) (*tensor.Tensor, error) {
+	if !spec.DType.Supported() {
+		return nil, fmt.Errorf("elements of type %s", spec.DType)
+	}
+	t := &tensor.Tensor{DType: spec.DType, Shape: slices.Clone(spec.Shape)}
+	if spec.UnknownRank {
+		t.Shape = []int64{batch}
+	}
+	elements := int64(1)
+	for i, d := range t.Shape {
+		switch {
+		case d >= 0:
+		case i == 0:
+			t.Shape[i] = batch
+		default:
+			t.Shape[i] = 1
+		}
+		if t.Shape[i] > maxWarmupElements {
+			return nil, fmt.Errorf("a dimension of %d", t.Shape[i])
+		}
+		if elements *= t.Shape[i]; elements > maxWarmupElements {
+			return nil, fmt.Errorf("%d elements and more", elements)
+		}
+	}
+	if spec.DType == tensor.String {
+		t.Strings = make([][]byte, elements)
+	} else {
+		t.Data = make([]byte, elements*int64(spec.DType.Size()))
+	}
+	return t, nil
+}

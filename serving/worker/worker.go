@@ -1,0 +1,124 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"hearth/ml"
+	"hearth/serving/frame"
+)
+
+// Options says what a worker serves and where.
+type Options struct {
+	// Dir is the process folder, in which the socket is made.
+	Dir string
+	// ModelDir is what Loader loads.
+	ModelDir string
+	Loader   Loader
+	// Runs is how many session runs may be under way at once; 0 means one per
+	// processor.
+	Runs int
+	Log  zerolog.Logger
+}
+
+// Main is the life of a worker: it listens, loads, warms up, serves, and
+// returns after a SIGTERM or the end of ctx, once the requests that it has read
+// are answered. A model that cannot be served is no error: the worker says so
+// to those who ask.
+func Main(ctx context.Context, o Options) error {
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, os.Interrupt)
+	defer stop()
+	if o.Runs <= 0 {
+		o.Runs = runtime.GOMAXPROCS(0)
+	}
+	// The socket comes before the model, so that one can ask how far it is.
+	l, err := frame.Listen(o.Dir)
+	if err != nil {
+		return fmt.Errorf("start model worker: %w", err)
+	}
+	w := &worker{log: o.Log, changed: make(chan struct{})}
+	var loading sync.WaitGroup
+	loading.Go(func() { w.load(ctx, o) })
+	err = w.serve(ctx, l)
+	loading.Wait()
+	return err
+}
+
+// worker is how far loading is, and what answers once it is done.
+type worker struct {
+	log zerolog.Logger
+
+	mu      sync.Mutex
+	state   int
+	message string
+	handler *Handler
+	changed chan struct{} // closed when the state is final
+}
+
+// load brings the worker from Loading to Ready or Failed. The end of the
+// process gives the model's memory back.
+func (w *worker) load(ctx context.Context, o Options) {
+	began := time.Now()
+	w.set(frame.Loading, "", nil)
+	handler, err := prepare(ctx, o)
+	if err != nil {
+		w.log.Error().Err(err).Msg("the model cannot be served")
+		w.set(frame.Failed, sentence(err), nil)
+		return
+	}
+	w.log.Info().Dur("took", time.Since(began)).Msg("the model is loaded and warm")
+	w.set(frame.Ready, "", handler)
+}
+
+// prepare loads and warms up. A panic on the way is an error like others.
+func prepare(ctx context.Context, o Options) (h *Handler, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("loading panicked: %v", p)
+		}
+	}()
+	s, err := o.Loader(ctx, o.ModelDir)
+	if err != nil {
+		return nil, err
+	}
+	if len(s.Signatures()) == 0 {
+		return nil, ml.Errorf(ml.InvalidArgument, "The SavedModel has no signature that can be served; export it with at least serving_default.")
+	}
+	if err := warmUp(ctx, s, o.Log); err != nil {
+		return nil, err
+	}
+	return NewHandler(s, o.Runs, o.Log), nil
+}
+
+// sentence gives what the model's owner is told of an error.
+func sentence(err error) string {
+	var e *ml.Error
+	if errors.As(err, &e) {
+		return e.Message
+	}
+	return err.Error()
+}
+
+func (w *worker) set(state int, message string, h *Handler) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.state, w.message, w.handler = state, message, h
+	if state != frame.Loading {
+		close(w.changed)
+	}
+}
+
+func (w *worker) get() (state int, message string, h *Handler) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.state, w.message, w.handler
+}

@@ -1,0 +1,120 @@
+package object
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"hearth/ml"
+)
+
+// now is the time as the index keeps it.
+func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
+
+// CreateBucket implements BucketStore.
+func (l *Local) CreateBucket(_ context.Context, b Bucket) (*Bucket, error) {
+	if err := CheckBucketName(b.Name); err != nil {
+		return nil, err
+	}
+	if err := l.checkSpace(); err != nil {
+		return nil, err
+	}
+	if err := l.dirs.ensure(l.dir, filepath.Join(l.dir, b.Name)); err != nil {
+		return nil, fmt.Errorf("make the folder of bucket %s: %w", b.Name, noSpace(err))
+	}
+	b.Created, b.Metageneration = now(), 1
+	b.Updated = b.Created
+	err := l.update(func(x index) error {
+		if x.tx.Bucket(bktObjects).Bucket([]byte(b.Name)) != nil {
+			return ml.Errorf(ml.AlreadyExists, "Your previous request to create the named bucket succeeded and you already own it.")
+		}
+		if _, err := x.tx.Bucket(bktObjects).CreateBucket([]byte(b.Name)); err != nil {
+			return err
+		}
+		return x.put(bktBuckets, []byte(b.Name), b)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &b, nil
+}
+
+// Bucket implements BucketStore.
+func (l *Local) Bucket(_ context.Context, name string) (*Bucket, error) {
+	var b Bucket
+	err := l.view(func(x index) error {
+		ok, err := x.get(bktBuckets, []byte(name), &b)
+		if err == nil && !ok {
+			_, err = x.objects(name) // says what is wrong
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &b, nil
+}
+
+// Buckets implements BucketStore.
+func (l *Local) Buckets(context.Context) ([]*Bucket, error) {
+	var all []*Bucket
+	err := l.view(func(x index) error {
+		return x.tx.Bucket(bktBuckets).ForEach(func(_, v []byte) error {
+			var b Bucket
+			if err := json.Unmarshal(v, &b); err != nil {
+				return fmt.Errorf("read a bucket of the objects' index: %w", err)
+			}
+			all = append(all, &b)
+			return nil
+		})
+	})
+	return all, err
+}
+
+// DeleteBucket implements BucketStore.
+func (l *Local) DeleteBucket(_ context.Context, name string) error {
+	err := l.update(func(x index) error {
+		objects, err := x.objects(name)
+		if err != nil {
+			return err
+		}
+		writing, err := x.writing(name)
+		if err != nil {
+			return err
+		}
+		if k, _ := objects.Cursor().First(); k != nil || writing {
+			return ErrBucketNotEmpty
+		}
+		if err := x.tx.Bucket(bktObjects).DeleteBucket([]byte(name)); err != nil {
+			return err
+		}
+		return x.tx.Bucket(bktBuckets).Delete([]byte(name))
+	})
+	if err != nil {
+		return err
+	}
+	// Files that others put there keep the folder alive; it is no bucket.
+	_ = os.Remove(filepath.Join(l.dir, name, escapedDir))
+	l.dirs.prune(l.dir, filepath.Join(l.dir, name))
+	return nil
+}
+
+// writing reports whether an object is being written in a bucket.
+func (x index) writing(bucket string) (bool, error) {
+	prefix := intentKey(bucket, "")
+	c := x.tx.Bucket(bktIntents).Cursor()
+	for k, v := c.Seek(prefix); bytes.HasPrefix(k, prefix); k, v = c.Next() {
+		in, err := decodeIntent(v)
+		if err != nil {
+			return false, err
+		}
+		if !in.Unlink {
+			return true, nil
+		}
+	}
+	return false, nil
+}

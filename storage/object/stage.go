@@ -1,0 +1,122 @@
+package object
+
+import (
+	"context"
+	"crypto/md5"
+	"fmt"
+	"hash"
+	"hash/crc32"
+	"io"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"hearth/ml/crash"
+)
+
+// staged is complete and durable content that has no name yet.
+type staged struct {
+	path string // relative to the store's folder
+	sums
+	components int
+	upload     string
+}
+
+// sums is size and checksums of some content.
+type sums struct {
+	size   int64
+	crc32c uint32
+	md5    []byte
+}
+
+// digest computes sums.
+type digest struct {
+	size int64
+	crc  hash.Hash32
+	md5  hash.Hash
+}
+
+func newDigest() *digest { return &digest{crc: crc32.New(castagnoli), md5: md5.New()} }
+
+func (d *digest) Write(p []byte) (int, error) {
+	_, _ = d.crc.Write(p) // hashes never fail
+	_, _ = d.md5.Write(p)
+	d.size += int64(len(p))
+	return len(p), nil
+}
+
+func (d *digest) sums() sums { return sums{d.size, d.crc.Sum32(), d.md5.Sum(nil)} }
+
+const copyBuffer = 256 << 10
+
+var buffers = sync.Pool{New: func() any { b := make([]byte, copyBuffer); return &b }}
+
+// spaceEvery is after how many bytes a write looks again whether there is room.
+const spaceEvery = 16 << 20
+
+// pour copies from r to its end into f and the digest. What the digest says was
+// written is written, whatever the error. Errors of r come back as they are.
+func (l *Local) pour(ctx context.Context, f *os.File, d *digest, r io.Reader) error {
+	b := buffers.Get().(*[]byte)
+	defer buffers.Put(b)
+	unchecked := int64(spaceEvery)
+	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if unchecked >= spaceEvery {
+			if err := l.checkSpace(); err != nil {
+				return err
+			}
+			unchecked = 0
+		}
+		n, rerr := r.Read(*b)
+		if n > 0 {
+			if _, err := f.Write((*b)[:n]); err != nil {
+				return noSpace(err)
+			}
+			_, _ = d.Write((*b)[:n])
+			unchecked += int64(n)
+		}
+		if rerr == io.EOF {
+			return nil
+		}
+		if rerr != nil {
+			return rerr
+		}
+	}
+}
+
+// stage writes the content of r to a file of its own.
+func (l *Local) stage(ctx context.Context, r io.Reader) (st *staged, err error) {
+	f, err := os.CreateTemp(filepath.Join(l.dir, stageDir), "put-*")
+	if err != nil {
+		return nil, fmt.Errorf("stage an object: %w", noSpace(err))
+	}
+	defer func() {
+		if cerr := f.Close(); err == nil {
+			err = cerr
+		}
+		if err != nil {
+			_ = os.Remove(f.Name())
+		}
+	}()
+	d := newDigest()
+	if err := l.pour(ctx, f, d, r); err != nil {
+		return nil, err
+	}
+	crash.Point("object staged")
+	if err := f.Sync(); err != nil {
+		return nil, fmt.Errorf("stage an object: %w", noSpace(err))
+	}
+	return &staged{path: filepath.Join(stageDir, filepath.Base(f.Name())), sums: d.sums()}, nil
+}
+
+// digestFile computes the sums of a file.
+func digestFile(f io.Reader) (*digest, error) {
+	d := newDigest()
+	b := buffers.Get().(*[]byte)
+	defer buffers.Put(b)
+	_, err := io.CopyBuffer(d, struct{ io.Reader }{f}, *b)
+	return d, err
+}

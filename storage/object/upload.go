@@ -1,0 +1,321 @@
+package object
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"hearth/ml"
+	"hearth/ml/crash"
+)
+
+// How long an upload is kept: one that makes no progress, and a finished one
+// for clients that ask again because they lost the answer.
+const (
+	uploadLife   = 7 * 24 * time.Hour
+	finishedLife = time.Hour
+	sweepEvery   = time.Hour
+)
+
+// uploadRecord is an upload as the index keeps it. Its content so far is in
+// .uploads/ID.
+type uploadRecord struct {
+	Bucket     string     `json:"bucket"`
+	Name       string     `json:"name"`
+	Attributes Attributes `json:"attributes"`
+	If         Conditions `json:"if"`
+	Expect     Checksums  `json:"expect"`
+	// Size is how much of the file is durable; what is behind it does not count.
+	Size    int64     `json:"size"`
+	Updated time.Time `json:"updated"`
+	// Done is what the finished upload made.
+	Done *record `json:"done,omitempty"`
+}
+
+func (r *uploadRecord) upload() *Upload {
+	u := &Upload{Bucket: r.Bucket, Name: r.Name, Size: r.Size}
+	if r.Done != nil {
+		u.Object, u.Size = r.Done.object(r.Bucket, r.Name), r.Done.Size
+	}
+	return u
+}
+
+func (r *uploadRecord) put() PutRequest {
+	return PutRequest{Bucket: r.Bucket, Name: r.Name, Attributes: r.Attributes, If: r.If, Expect: r.Expect}
+}
+
+func (x index) upload(id string) (*uploadRecord, error) {
+	var r uploadRecord
+	ok, err := x.get(bktUploads, []byte(id), &r)
+	if err == nil && !ok {
+		err = ml.Errorf(ml.NotFound, "There is no such upload: it was never begun, it has expired, or it was cancelled.")
+	}
+	return &r, err
+}
+
+func (x index) finishUpload(id string, done *record) error {
+	r, err := x.upload(id)
+	if ml.KindOf(err) == ml.NotFound {
+		return nil // cancelled meanwhile; the object counts
+	}
+	if err != nil {
+		return err
+	}
+	r.Done, r.Updated = done, now()
+	return x.put(bktUploads, []byte(id), r)
+}
+
+// spool is the file of an upload that somebody is writing to.
+type spool struct {
+	id string
+	// turn is held by the one who writes.
+	turn chan struct{}
+	// digest covers the first bytes of the file; nil if none are.
+	digest *digest
+}
+
+// errLost says that an upload's file is not what the index says.
+var errLost = ml.Errorf(ml.NotFound, "The upload was lost: begin it again.")
+
+// spool gives the one spool of an upload.
+func (l *Local) spool(id string) *spool {
+	l.uploads.mu.Lock()
+	defer l.uploads.mu.Unlock()
+	s := l.uploads.open[id]
+	if s == nil {
+		s = &spool{id: id, turn: make(chan struct{}, 1)}
+		l.uploads.open[id] = s
+	}
+	return s
+}
+
+func (l *Local) forgetSpool(id string) {
+	l.uploads.mu.Lock()
+	defer l.uploads.mu.Unlock()
+	delete(l.uploads.open, id)
+}
+
+func (l *Local) spoolFile(id string) string { return filepath.Join(l.dir, uploadDir, id) }
+
+// BeginUpload implements Uploader.
+func (l *Local) BeginUpload(_ context.Context, p PutRequest) (string, error) {
+	if err := l.checkPut(p); err != nil {
+		return "", err
+	}
+	if err := l.sweepSometimes(); err != nil {
+		return "", err
+	}
+	id := rand.Text()
+	r := uploadRecord{Bucket: p.Bucket, Name: p.Name, Attributes: p.Attributes, If: p.If, Expect: p.Expect, Updated: now()}
+	return id, l.update(func(x index) error { return x.put(bktUploads, []byte(id), &r) })
+}
+
+// Upload implements Uploader.
+func (l *Local) Upload(_ context.Context, id string) (*Upload, error) {
+	r, err := l.uploadRecord(id)
+	if err != nil {
+		return nil, err
+	}
+	return r.upload(), nil
+}
+
+func (l *Local) uploadRecord(id string) (r *uploadRecord, err error) {
+	err = l.view(func(x index) (err error) {
+		r, err = x.upload(id)
+		return err
+	})
+	return r, err
+}
+
+// AbortUpload implements Uploader.
+func (l *Local) AbortUpload(ctx context.Context, id string) error {
+	if _, err := l.uploadRecord(id); err != nil {
+		return err
+	}
+	s := l.spool(id)
+	select {
+	case s.turn <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-s.turn }()
+	return l.dropUpload(id)
+}
+
+func (l *Local) dropUpload(id string) error {
+	if err := l.update(func(x index) error { return x.tx.Bucket(bktUploads).Delete([]byte(id)) }); err != nil {
+		return err
+	}
+	l.forgetSpool(id)
+	if err := os.Remove(l.spoolFile(id)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// AppendUpload implements Uploader.
+func (l *Local) AppendUpload(ctx context.Context, id string, c Chunk) (*Upload, error) {
+	if _, err := l.uploadRecord(id); err != nil {
+		return nil, err
+	}
+	s := l.spool(id)
+	select {
+	case s.turn <- struct{}{}:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	defer func() { <-s.turn }()
+	r, err := l.uploadRecord(id)
+	if err != nil {
+		return nil, err
+	}
+	if r.Done != nil {
+		l.forgetSpool(id)
+		return r.upload(), nil
+	}
+	if c.Offset > r.Size {
+		return nil, ml.Errorf(ml.Unavailable, "Invalid request. According to the Content-Range header, the upload offset is %d byte(s), which exceeds already uploaded size of %d byte(s).", c.Offset, r.Size)
+	}
+	complete, err := l.appendSpool(ctx, s, r, c)
+	if errors.Is(err, errLost) {
+		return nil, errors.Join(err, l.dropUpload(id))
+	}
+	if err != nil || !complete {
+		return r.upload(), err
+	}
+	return l.finish(s, r, c.Expect)
+}
+
+// finish makes the object of a spool that has everything.
+func (l *Local) finish(s *spool, r *uploadRecord, e Checksums) (*Upload, error) {
+	st := &staged{path: filepath.Join(uploadDir, s.id), sums: s.digest.sums(), upload: s.id}
+	err := e.Check(&Object{CRC32C: st.crc32c, MD5: st.md5})
+	var o *Object
+	if err == nil {
+		o, err = l.place(st, r.put())
+	}
+	switch ml.KindOf(err) {
+	case ml.OK:
+		l.forgetSpool(s.id)
+		return &Upload{Bucket: r.Bucket, Name: r.Name, Size: o.Size, Object: o}, nil
+	case ml.FailedPrecondition, ml.InvalidArgument, ml.NotFound:
+		return nil, errors.Join(err, l.dropUpload(s.id))
+	}
+	return nil, err
+}
+
+// appendSpool adds c to the file of an upload and reports whether that is the
+// whole object. r.Size follows, and so does the index unless it is the whole.
+func (l *Local) appendSpool(ctx context.Context, s *spool, r *uploadRecord, c Chunk) (complete bool, err error) {
+	f, err := l.openSpool(s, r.Size)
+	if err != nil {
+		return false, fmt.Errorf("go on with an upload: %w", noSpace(err))
+	}
+	defer func() {
+		if cerr := f.Close(); err == nil {
+			err = cerr
+		}
+	}()
+	before := r.Size
+	got, err := l.pourChunk(ctx, f, s.digest, c)
+	if serr := f.Sync(); serr != nil {
+		s.digest = nil
+		return false, fmt.Errorf("keep an upload: %w", noSpace(errors.Join(err, serr)))
+	}
+	r.Size = s.digest.size
+	if err == nil {
+		err = c.check(got, r.Size)
+	}
+	if err == nil && (c.Last || r.Size == c.Total) {
+		return true, nil
+	}
+	if r.Size != before {
+		err = errors.Join(err, l.keepSpool(s.id, r, before == 0))
+	}
+	return false, err
+}
+
+// keepSpool makes durable how far an upload is.
+func (l *Local) keepSpool(id string, r *uploadRecord, created bool) error {
+	if created {
+		if err := syncFolder(filepath.Join(l.dir, uploadDir)); err != nil {
+			return err
+		}
+	}
+	crash.Point("object appended")
+	r.Updated = now()
+	return l.update(func(x index) error { return x.put(bktUploads, []byte(id), r) })
+}
+
+// pourChunk writes what is new in c behind the digest's content, and says how
+// many bytes c had.
+func (l *Local) pourChunk(ctx context.Context, f *os.File, d *digest, c Chunk) (int64, error) {
+	if c.Body == nil {
+		return 0, nil
+	}
+	body := c.Body
+	if c.Length >= 0 {
+		body = io.LimitReader(body, c.Length)
+	}
+	got, err := io.CopyN(io.Discard, body, d.size-c.Offset)
+	if err == nil {
+		before := d.size
+		err = l.pour(ctx, f, d, body)
+		got += d.size - before
+	} else if err == io.EOF {
+		err = nil
+	}
+	if err == nil && c.Length >= 0 && got == c.Length {
+		// One byte more shows that there are too many.
+		if n, _ := io.ReadFull(c.Body, make([]byte, 1)); n > 0 {
+			got++
+		}
+	}
+	return got, err
+}
+
+// check compares the chunk's promises with what came: got bytes, which make
+// size altogether.
+func (c Chunk) check(got, size int64) error {
+	if c.Length >= 0 && got != c.Length {
+		return ml.Errorf(ml.InvalidArgument, "Invalid request. There were %d byte(s) in the request body. There should have been %d byte(s) (starting at offset %d) according to the Content-Range header.", got, c.Length, c.Offset)
+	}
+	if c.Last && size != c.Offset+got {
+		return ml.Errorf(ml.InvalidArgument, "Invalid request. The upload has %d byte(s) already, and the request says that it ends at %d.", size, c.Offset+got)
+	}
+	if c.Total >= 0 && size > c.Total {
+		return ml.Errorf(ml.InvalidArgument, "Invalid request. The upload has %d byte(s) and should have %d.", size, c.Total)
+	}
+	return nil
+}
+
+// openSpool opens the file of an upload behind its first size bytes, of which
+// s.digest then is. What a crash left behind them is cut off.
+func (l *Local) openSpool(s *spool, size int64) (*os.File, error) {
+	f, err := os.OpenFile(l.spoolFile(s.id), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if s.digest == nil || s.digest.size != size {
+		s.digest, err = digestFile(io.LimitReader(f, size))
+	}
+	if err == nil && s.digest.size < size {
+		s.digest = nil
+		err = errLost
+	}
+	if err == nil {
+		err = f.Truncate(size)
+	}
+	if err == nil {
+		_, err = f.Seek(size, io.SeekStart)
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
