@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -123,10 +122,6 @@ func TestScheduler_Failures(t *testing.T) {
 				}
 			}
 		})
-	}
-	if free := r.Snapshot().Free; free.CPUs != 2 {
-		// The last job's slot is freed after its end is seen.
-		t.Logf("free %v", free)
 	}
 }
 
@@ -314,7 +309,9 @@ func TestScheduler_Restart(t *testing.T) {
 		r.up(path)
 		r.stop()
 		r.let(path)
-		waitFor(t, filepath.Join(r.dir, "attempts", "hearth.alone.1", training.Task, ml.FileExit))
+		if _, err := r.options.Executor.Wait(t.Context(), "hearth.alone.1/"+training.Task); err != nil {
+			t.Fatal(err)
+		}
 		r.restart()
 		r.until("alone", ml.JobSucceeded)
 		if runs(path) != 1 {
@@ -333,14 +330,4 @@ func TestScheduler_Restart(t *testing.T) {
 		r.restart()
 		r.until("cancelled", ml.JobCancelled)
 	})
-}
-
-// waitFor blocks until a file is there.
-func waitFor(t *testing.T, path string) {
-	t.Helper()
-	// inotifywait is not everywhere; sh is.
-	script := `until [ -e "$1" ]; do sleep 0.01; done`
-	if out, err := exec.CommandContext(t.Context(), "sh", "-c", script, "sh", path).CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
 }

@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"context"
+	"fmt"
 
 	"hearth/ml"
 	"hearth/ml/crash"
@@ -14,7 +15,7 @@ import (
 func (l *loop) start(ctx context.Context, w waiting) error {
 	job, err := l.o.DB.Job(w.project, w.job)
 	if err != nil {
-		return err
+		return fmt.Errorf("read job: %w", err)
 	}
 	secret := training.Secret(l.o.SecretKey, w.project, w.job)
 	attempt, err := l.o.DB.StartAttempt(w.project, w.job, l.slots.offer(w.need), training.SecretHash(secret))

@@ -132,7 +132,7 @@ func (m *Manager) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 
-	uses := time.NewTicker(noteUses)
+	uses := time.NewTicker(usesInterval)
 	defer uses.Stop()
 	running := map[key]*task{}
 	ended := make(chan *task)
@@ -184,8 +184,8 @@ func (m *Manager) Run(ctx context.Context) error {
 	}
 }
 
-// noteUses is how often it is noted when versions were last used.
-const noteUses = time.Minute
+// usesInterval is how often it is noted when versions were last used.
+const usesInterval = time.Minute
 
 // noteUses records when versions were last used, those that were since it was
 // done last.

@@ -214,7 +214,7 @@ func TestManager_KilledWorkerDisturbsNoOther(t *testing.T) {
 			delete(counts, ml.Unavailable)
 			mu.Lock()
 			defer mu.Unlock()
-			if len(counts) > 0 || slowest > time.Second {
+			if len(counts) > 0 || slowest > 2*time.Second {
 				t.Errorf("the killed version: %v, the slowest failure took %s", counts, slowest)
 			}
 		})
@@ -411,7 +411,7 @@ func TestManager_Predict_Bounds(t *testing.T) {
 	}{
 		"cancelled": {func() (context.Context, context.CancelFunc) { return context.WithCancel(t.Context()) }, ml.Canceled},
 		"too late": {func() (context.Context, context.CancelFunc) {
-			return context.WithTimeout(t.Context(), 300*time.Millisecond)
+			return context.WithTimeout(t.Context(), time.Second)
 		}, ml.DeadlineExceeded},
 	} {
 		t.Run(name, func(t *testing.T) {

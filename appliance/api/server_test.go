@@ -76,25 +76,26 @@ func (s *testServer) isRefused(p ml.Principal, host string) {
 	s.refused = append(s.refused, p.Job+" "+host)
 }
 
-func startServer(t *testing.T, change func(*Options)) *testServer {
+func startServer(t *testing.T, change func(*Options, *Handlers)) *testServer {
 	t.Helper()
 	ts := &testServer{}
 	o := Options{
 		Address: "127.0.0.1:0", Names: []string{"hearth.lab"}, TLSDir: filepath.Join(t.TempDir(), "tls"), Project: "hearth",
 		Auth: testAuth{}, Refused: ts.isRefused, JobHosts: []string{"*.allowed.test"}, Log: zerolog.Nop(),
 	}
+	h := Handlers{
+		ML: say("ml"), Logging: say("logging"), Storage: say("storage"), Hearth: say("hearth"),
+		BucketExists: func(b string) bool { return b == "bucket1" },
+		Ready:        func() error { return errors.New("jobs are being re-attached") },
+	}
 	if change != nil {
-		change(&o)
+		change(&o, &h)
 	}
 	s, err := Listen(o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.Mount(Handlers{
-		ML: say("ml"), Logging: say("logging"), Storage: say("storage"), Hearth: say("hearth"),
-		BucketExists: func(b string) bool { return b == "bucket1" },
-		Ready:        func() error { return errors.New("jobs are being re-attached") },
-	})
+	s.Mount(h)
 	ts.Server, ts.addr = s, s.Addr().String()
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
@@ -266,8 +267,8 @@ func TestServer_KeepAlive_ForgetsPrincipal(t *testing.T) {
 }
 
 func TestServer_PlainConnIsTCP(t *testing.T) {
-	s := startServer(t, func(o *Options) {
-		o.Storage = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	s := startServer(t, func(_ *Options, h *Handlers) {
+		h.Storage = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			c, _, err := http.NewResponseController(w).Hijack()
 			if err != nil {
 				t.Error(err)
@@ -444,7 +445,7 @@ func TestServer_Proxy_Policy(t *testing.T) {
 			c.Close()
 		}
 	}()
-	s := startServer(t, func(o *Options) { o.JobHosts = []string{"127.0.0.1", "*.allowed.test"} })
+	s := startServer(t, func(o *Options, _ *Handlers) { o.JobHosts = []string{"127.0.0.1", "*.allowed.test"} })
 	strict := startServer(t, nil)
 	connect := func(s *testServer, target string, header string) (net.Conn, int, string) {
 		c := s.dial(t)
@@ -492,8 +493,8 @@ func TestServer_Proxy_Policy(t *testing.T) {
 
 func TestServer_Run_FinishesRequests(t *testing.T) {
 	entered, release := make(chan struct{}), make(chan struct{})
-	s := startServer(t, func(o *Options) {
-		o.ML = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	s := startServer(t, func(_ *Options, h *Handlers) {
+		h.ML = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			close(entered)
 			<-release
 			fmt.Fprint(w, "done")
@@ -534,9 +535,9 @@ func TestServer_Run_FinishesRequests(t *testing.T) {
 
 func TestServer_Run_CutsOffAfterGrace(t *testing.T) {
 	entered := make(chan struct{})
-	s := startServer(t, func(o *Options) {
+	s := startServer(t, func(o *Options, h *Handlers) {
 		o.Grace = 10 * time.Millisecond
-		o.ML = http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		h.ML = http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 			close(entered)
 			<-r.Context().Done()
 		})

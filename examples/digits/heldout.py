@@ -17,12 +17,17 @@ def main():
     with open(sys.argv[2], "rb") as file:
         images, digits = data.split(*data.read(file))[1]
     if sys.argv[1] == "images":
-        for image in images[: int(sys.argv[3])]:
+        for image in spread(images, int(sys.argv[3])):
             print(json.dumps(image))
         return
     with open(sys.argv[3], encoding="utf-8") as file:
         predictions = json.load(file)["predictions"]
-    compare(predictions, digits)
+    compare(predictions, spread(digits, len(predictions)))
+
+
+def spread(items, count):
+    """Takes as many of the items, at equal distances."""
+    return [items[i * len(items) // count] for i in range(count)]
 
 
 def compare(predictions, digits):

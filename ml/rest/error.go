@@ -141,5 +141,8 @@ func WriteError(w http.ResponseWriter, r *http.Request, err error) {
 	if o.Error.Code == http.StatusInternalServerError {
 		zerolog.Ctx(r.Context()).Error().Err(err).Str("method", r.Method).Str("path", r.URL.Path).Msg("request ended with an internal error")
 	}
+	if o.Error.Code == http.StatusTooManyRequests || o.Error.Code == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", "1") // seconds
+	}
 	writeJSON(w, r, o.Error.Code, o)
 }

@@ -15,6 +15,10 @@ import (
 const (
 	fileStop    = "stop"     // its presence asks the shim to end the tree
 	fileShimLog = "shim.log" // what the shim has to say about its own troubles
+	// fileAlive is a named pipe that the shim holds open until exit.json is
+	// written. Its death tells too, but later: the kernel takes its time (20 ms)
+	// to close an inotify file.
+	fileAlive = "alive"
 )
 
 // spec is spec.json: what was asked for. It is written once.

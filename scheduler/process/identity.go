@@ -36,6 +36,8 @@ func identify(pid int) (process, error) {
 }
 
 // stat is the part of /proc/PID/stat that is of interest here.
+// State Z alone does not mean that a process has ended: other threads of it may
+// still be dying, with all its files open. Its handle tells.
 type stat struct {
 	state byte
 	ppid  int
@@ -82,7 +84,7 @@ func (p process) open() (*handle, error) {
 	}
 	// Only now compare: what the descriptor names cannot change any more.
 	st, err := readStat(p.Pid)
-	if err != nil || st.start != p.Start || st.state == 'Z' {
+	if err != nil || st.start != p.Start || pollFD(fd, unix.POLLIN, 0) {
 		unix.Close(fd)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, unix.ESRCH) {
 			return nil, err

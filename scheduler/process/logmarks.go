@@ -1,6 +1,8 @@
 package process
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -25,11 +27,14 @@ type marker struct {
 	events                *os.File // inotify; nil where there is none to be had
 	last                  ml.LogMark
 	stop, stopped         chan struct{}
+
+	dir     string
+	deleted chan struct{} // closed when dir is no more
 }
 
 // openMarker opens the log files of dir for the child and begins to watch.
 func openMarker(dir string) (*marker, error) {
-	m := &marker{stop: make(chan struct{}), stopped: make(chan struct{})}
+	m := &marker{dir: dir, stop: make(chan struct{}), stopped: make(chan struct{}), deleted: make(chan struct{})}
 	for name, f := range map[string]**os.File{ml.FileStdout: &m.stdout, ml.FileStderr: &m.stderr, ml.FileLogIndex: &m.index} {
 		var err error
 		if *f, err = openLog(dir, name); err != nil {
@@ -43,8 +48,9 @@ func openMarker(dir string) (*marker, error) {
 	if fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK); err == nil {
 		_, errOut := unix.InotifyAddWatch(fd, m.stdout.Name(), unix.IN_MODIFY)
 		_, errErr := unix.InotifyAddWatch(fd, m.stderr.Name(), unix.IN_MODIFY)
+		_, errDir := unix.InotifyAddWatch(fd, dir, unix.IN_DELETE_SELF)
 		m.events = os.NewFile(uintptr(fd), "inotify")
-		if errOut != nil || errErr != nil {
+		if errOut != nil || errErr != nil || errDir != nil {
 			m.events.Close()
 			m.events = nil
 		}
@@ -76,7 +82,7 @@ func (m *marker) resume() error {
 	return nil
 }
 
-// run notes marks until finish is called.
+// run notes marks until finish is called or the folder is gone.
 func (m *marker) run() {
 	defer close(m.stopped)
 	pause := time.NewTimer(0)
@@ -88,7 +94,14 @@ func (m *marker) run() {
 		} else if !m.await() {
 			return
 		}
+		before := m.last
 		m.note(false)
+		if m.last == before { // then what woke us?
+			if _, err := os.Lstat(m.dir); errors.Is(err, fs.ErrNotExist) {
+				close(m.deleted)
+				return
+			}
+		}
 		pause.Reset(spacing)
 		select {
 		case <-m.stop:
@@ -98,8 +111,8 @@ func (m *marker) run() {
 	}
 }
 
-// await blocks until a log file has grown; false means that it is over. What
-// has piled up is taken in one go, and the kernel drops what is too much.
+// await blocks until something happens; false means that it is over. What has
+// piled up is taken in one go, and the kernel drops what is too much.
 func (m *marker) await() bool {
 	buf := make([]byte, 4<<10)
 	_, err := m.events.Read(buf)
@@ -123,11 +136,12 @@ func (m *marker) note(always bool) error {
 	return err
 }
 
-// finish stops run and appends the last mark. The child has ended.
+// finish stops run and appends the last mark. The child has ended. It leaves
+// the inotify file open: the kernel needs 20 ms to close one.
 func (m *marker) finish() error {
 	close(m.stop)
 	if m.events != nil {
-		m.events.Close()
+		m.events.SetReadDeadline(time.Unix(1, 0))
 	}
 	<-m.stopped
 	return m.note(true)

@@ -11,13 +11,13 @@ import (
 func TestLimits(t *testing.T) {
 	limited := func(program string) ml.Process {
 		p := shell(program)
-		p.Limits.MemoryBytes = 64 << 20
+		p.Limits.MemoryBytes = 256 << 20
 		p.Grace = 10 * time.Second
 		return p
 	}
 	check := func(t *testing.T, exit ml.Exit, code int) {
 		t.Helper()
-		if !exit.OutOfMemory || exit.Code != code || exit.Stopped || exit.Lost || !strings.Contains(exit.Reason, "64.0 MiB") {
+		if !exit.OutOfMemory || exit.Code != code || exit.Stopped || exit.Lost || !strings.Contains(exit.Reason, "256.0 MiB") {
 			t.Errorf("exit: %+v", exit)
 		}
 	}

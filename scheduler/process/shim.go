@@ -17,12 +17,12 @@ import (
 	"hearth/ml"
 )
 
-// What a shim is given besides its folder: the locked lock file, a pipe on
-// which it reports that the process runs, and the group to use, as JSON in its
-// environment.
+// What a shim is given besides its folder: the locked lock file, a socket on
+// which it is told to begin and reports that the process runs, and the group to
+// use, as JSON in its environment.
 const (
 	shimLockFD    = 3
-	shimReportFD  = 4
+	shimWordFD    = 4
 	groupVariable = "HEARTH_GROUP"
 )
 
@@ -33,6 +33,7 @@ type shim struct {
 	state  state
 	tree   tree
 	marker *marker
+	alive  int // see fileAlive
 
 	children chan os.Signal // SIGCHLD
 	requests chan os.Signal // look for the stop file
@@ -46,7 +47,7 @@ type shim struct {
 func ShimMain(dir string) int {
 	closeInherited()
 	unix.CloseOnExec(shimLockFD)
-	unix.CloseOnExec(shimReportFD)
+	unix.CloseOnExec(shimWordFD)
 	if err := holdsLock(dir); err != nil {
 		fmt.Fprintln(os.Stderr, "hearth task:", err)
 		return 2
@@ -65,7 +66,7 @@ func closeInherited() {
 	entries, _ := os.ReadDir("/proc/self/fd")
 	for _, e := range entries {
 		fd, err := strconv.Atoi(e.Name())
-		if err != nil || fd <= shimReportFD {
+		if err != nil || fd <= shimWordFD {
 			continue
 		}
 		if flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err == nil && flags&unix.FD_CLOEXEC == 0 {
@@ -105,6 +106,9 @@ func (s *shim) run() error {
 	if err := s.prepare(); err != nil {
 		return err
 	}
+	if !awaitWord() {
+		return nil // the daemon died; a later one will start another shim
+	}
 	// From here on the process counts as started; the daemon, which writes the
 	// stop file before it looks for state.json, signals us or is seen now.
 	if err := writeJSON(s.dir, ml.FileState, s.state, surviveKill); err != nil {
@@ -119,6 +123,17 @@ func (s *shim) run() error {
 	}
 	s.announce(pid)
 	return s.finish(s.supervise(pid))
+}
+
+// awaitWord waits until the daemon has made the specification durable.
+func awaitWord() bool {
+	for {
+		var b [1]byte
+		n, err := unix.Read(shimWordFD, b[:])
+		if !errors.Is(err, unix.EINTR) {
+			return n == 1
+		}
+	}
 }
 
 const reasonNeverStarted = "it was stopped before it started"
@@ -141,6 +156,10 @@ func (s *shim) prepare() error {
 		if err := json.Unmarshal([]byte(v), &s.state.Group); err != nil {
 			return fmt.Errorf("read %s: %w", groupVariable, err)
 		}
+	}
+	var err error
+	if s.alive, err = openAlive(s.dir); err != nil {
+		return err
 	}
 	boot, err := bootID()
 	if err != nil {
@@ -176,8 +195,8 @@ func (s *shim) announce(pid int) {
 	if err := writeJSON(s.dir, ml.FileState, s.state, surviveKill); err != nil {
 		fmt.Fprintln(os.Stderr, "hearth task:", err)
 	}
-	unix.Write(shimReportFD, []byte{1})
-	unix.Close(shimReportFD)
+	unix.Write(shimWordFD, []byte{1})
+	unix.Close(shimWordFD)
 }
 
 // finish is the end: the tree is gone. exit.json comes last, so that whoever
@@ -192,7 +211,22 @@ func (s *shim) finish(exit ml.Exit) error {
 		fmt.Fprintln(os.Stderr, "hearth task:", err)
 	}
 	syncLogs(s.dir)
-	return writeJSON(s.dir, ml.FileExit, exit, survivePower)
+	err := writeJSON(s.dir, ml.FileExit, exit, survivePower)
+	unix.Close(s.alive)
+	return err
+}
+
+// openAlive opens the folder's pipe for writing, which never blocks.
+func openAlive(dir string) (fd int, err error) {
+	path := filepath.Join(dir, fileAlive)
+	if err := unix.Mkfifo(path, 0o600); err != nil && !errors.Is(err, unix.EEXIST) {
+		return 0, fmt.Errorf("make %s: %w", path, err)
+	}
+	fd, err = unix.Open(path, unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return 0, fmt.Errorf("open %s: %w", path, err)
+	}
+	return fd, nil
 }
 
 // syncLogs makes the log files durable, at the same time: their syncs then

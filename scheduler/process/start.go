@@ -45,7 +45,7 @@ func (s *Supervisor) Start(ctx context.Context, id string, p ml.Process) error {
 }
 
 // specify gives the specification of a process. If there is none it becomes
-// asked, durably; the caller has the lock.
+// asked; the caller has the lock.
 func (s *Supervisor) specify(dir, id string, asked *ml.Process) (spec, error) {
 	sp, err := readSpec(dir)
 	if asked == nil || !errors.Is(err, fs.ErrNotExist) {
@@ -56,19 +56,21 @@ func (s *Supervisor) specify(dir, id string, asked *ml.Process) (spec, error) {
 		return sp, err
 	}
 	sp = spec{ID: id, BootID: boot, Process: *asked}
-	// First the rename, then the syncs: the first of them then commits all of
-	// it to the file system's journal and the others find nothing to do. What
-	// a loss of power before their end leaves behind is a whole file, none, or
+	return sp, writeJSON(dir, ml.FileSpec, sp, surviveKill)
+}
+
+// syncSpec makes the intent to run a process durable.
+func (s *Supervisor) syncSpec(dir string) error {
+	// The file has its name already: the first of these then commits all of it
+	// to the file system's journal and the others find nothing to do. What a
+	// loss of power before their end leaves behind is a whole file, none, or
 	// one that cannot be parsed and counts as none; nothing has run by then.
-	if err := writeJSON(dir, ml.FileSpec, sp, surviveKill); err != nil {
-		return sp, err
-	}
 	for _, path := range []string{filepath.Join(dir, ml.FileSpec), dir, filepath.Dir(dir), s.dir} {
 		if err := syncFile(path); err != nil {
-			return sp, err
+			return err
 		}
 	}
-	return sp, nil
+	return nil
 }
 
 // resume brings a process to where it runs or is over, from wherever a crash
@@ -148,17 +150,19 @@ func (s *Supervisor) resumeLocked(ctx context.Context, sp spec, lock *os.File, c
 	return s.launch(ctx, sp, lock)
 }
 
-// launch starts a shim and hands the lock on to it. It returns when the shim
-// reports that the process runs, or has ended.
+// launch starts a shim and hands the lock on to it. The shim comes up while
+// the specification is being made durable, and waits for our word before it
+// does anything. It returns when the shim reports that the process runs, or has
+// ended.
 func (s *Supervisor) launch(ctx context.Context, sp spec, lock *os.File) error {
 	dir := s.Folder(sp.ID)
-	report, reportIn, err := os.Pipe()
+	ours, theirs, err := socketPair()
 	if err != nil {
 		return err
 	}
-	defer report.Close()
-	pid, err := s.forkShim(sp, lock, reportIn)
-	reportIn.Close()
+	defer ours.Close()
+	pid, err := s.forkShim(sp, lock, theirs)
+	theirs.Close()
 	lock.Close() // the shim holds it now; not an unlock
 	if err != nil {
 		return fmt.Errorf("start a supervisor: %w", err)
@@ -168,10 +172,14 @@ func (s *Supervisor) launch(ctx context.Context, sp spec, lock *os.File) error {
 	s.mu.Unlock()
 	s.log.Info().Str("process", sp.ID).Int("pid", pid).Msg("supervisor started")
 
-	stop := context.AfterFunc(ctx, func() { report.SetReadDeadline(time.Unix(1, 0)) })
+	if err := s.syncSpec(dir); err != nil {
+		return err // the shim hears no word and leaves
+	}
+	stop := context.AfterFunc(ctx, func() { ours.SetReadDeadline(time.Unix(1, 0)) })
 	defer stop()
 	var b [1]byte
-	if n, _ := report.Read(b[:]); n == 1 || exists(dir, ml.FileExit) {
+	ours.Write(b[:]) // it can only fail if the shim is dead, which the next line sees
+	if n, _ := ours.Read(b[:]); n == 1 || exists(dir, ml.FileExit) {
 		return nil
 	}
 	if ctx.Err() != nil {
@@ -183,9 +191,20 @@ func (s *Supervisor) launch(ctx context.Context, sp spec, lock *os.File) error {
 	return fmt.Errorf("the supervisor ended before it began: %s", lastLine(filepath.Join(dir, fileShimLog)))
 }
 
+// socketPair gives two connected ends: ours for the runtime's poller, theirs
+// for a child.
+func socketPair() (ours, theirs *os.File, err error) {
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	unix.SetNonblock(fds[0], true)
+	return os.NewFile(uintptr(fds[0]), "shim"), os.NewFile(uintptr(fds[1]), "daemon"), nil
+}
+
 // forkShim executes a shim that shares nothing with the daemon but the two
 // files it is given: its own session, no terminal, no environment.
-func (s *Supervisor) forkShim(sp spec, lock, report *os.File) (pid int, err error) {
+func (s *Supervisor) forkShim(sp spec, lock, word *os.File) (pid int, err error) {
 	dir := s.Folder(sp.ID)
 	null, err := os.Open(os.DevNull)
 	if err != nil {
@@ -204,7 +223,7 @@ func (s *Supervisor) forkShim(sp spec, lock, report *os.File) (pid int, err erro
 	return syscall.ForkExec(s.executable, []string{"hearth", "task", dir}, &syscall.ProcAttr{
 		Dir:   "/",
 		Env:   []string{groupVariable + "=" + string(group)},
-		Files: []uintptr{null.Fd(), log.Fd(), log.Fd(), lock.Fd(), report.Fd()},
+		Files: []uintptr{null.Fd(), log.Fd(), log.Fd(), lock.Fd(), word.Fd()},
 		Sys:   &syscall.SysProcAttr{Setsid: true},
 	})
 }

@@ -48,7 +48,7 @@ func (s *Supervisor) Stop(ctx context.Context, id string) error {
 	if err := st.Shim.notify(unix.SIGUSR1); !errors.Is(err, errGone) {
 		return err
 	}
-	return s.settleInTurn(ctx, id, nil)
+	return s.resumeInTurn(ctx, id)
 }
 
 // notify sends a signal if the process still lives: errGone otherwise.

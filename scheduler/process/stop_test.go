@@ -136,6 +136,19 @@ func TestSupervisor_Stop(t *testing.T) {
 			}
 		})
 	})
+	t.Run("ByDeletingTheFolder", func(t *testing.T) {
+		inModes(t, func(t *testing.T, s *Supervisor) {
+			pipe, await := fifo(t)
+			start(t, s, shell(stubborn(pipe)+"while :; do sleep 1000; done"))
+			await(4)
+			shim := readStateOf(t, s).Shim
+			if err := os.RemoveAll(s.dir); err != nil {
+				t.Fatal(err)
+			}
+			awaitEnd(t, shim)
+			s.reap()
+		})
+	})
 	t.Run("Finished", func(t *testing.T) {
 		s := open(t, "none")
 		run(t, s, shell("exit 0"))
@@ -198,6 +211,8 @@ func TestSupervisor_Wait(t *testing.T) {
 					t.Errorf("code %d", code)
 				}
 			}
+			awaitEnd(t, readStateOf(t, s).Shim)
+			s.reap()
 			if len(s.zombie) != 0 || len(s.turns) != 0 {
 				t.Errorf("kept: %v, %v", s.zombie, s.turns)
 			}

@@ -30,13 +30,14 @@ type supervision struct {
 	killing   <-chan time.Time // set while the tree is being killed
 	killUntil time.Time
 	sample    <-chan time.Time
+	deleted   <-chan struct{}
 }
 
 // supervise returns when no process of the tree is left. If the main process
 // ends by itself, what it leaves behind is killed at once; if it was asked to
 // end, the others have the rest of the grace period.
 func (s *shim) supervise(pid int) ml.Exit {
-	v := &supervision{shim: s, main: pid}
+	v := &supervision{shim: s, main: pid, deleted: s.marker.deleted}
 	if s.spec.Process.Limits.MemoryBytes > 0 {
 		v.sample = time.After(sampleEvery)
 	}
@@ -52,6 +53,9 @@ func (s *shim) supervise(pid int) ml.Exit {
 		case <-s.requests:
 			v.terminate()
 		case <-s.ends:
+			v.terminate()
+		case <-v.deleted: // nobody could ever find the tree again
+			v.deleted = nil
 			v.terminate()
 		case <-v.grace:
 			v.kill()

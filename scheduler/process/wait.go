@@ -4,7 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
 	"time"
 
 	"hearth/ml"
@@ -68,11 +72,34 @@ func (s *Supervisor) attend(ctx context.Context, id string) error {
 	} else if !errors.Is(err, errGone) {
 		return err
 	}
+	if err := waitAlive(ctx, dir); err != nil || exists(dir, ml.FileExit) {
+		return err
+	}
 	if err := shim.wait(ctx); err != nil {
 		return err
 	}
 	s.reap()
 	return s.settleInTurn(ctx, id, child)
+}
+
+// waitAlive returns when a shim has written exit.json or is dying.
+func waitAlive(ctx context.Context, dir string) error {
+	pipe, err := os.OpenFile(filepath.Join(dir, fileAlive), os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return err
+	}
+	defer pipe.Close()
+	stop := context.AfterFunc(ctx, func() { pipe.SetReadDeadline(time.Unix(1, 0)) })
+	defer stop()
+	var b [1]byte
+	_, err = pipe.Read(b[:]) // nobody writes: it ends when nobody could any more
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return err
 }
 
 func (s *Supervisor) resumeInTurn(ctx context.Context, id string) error {

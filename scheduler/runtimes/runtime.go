@@ -58,11 +58,19 @@ func readRuntime(dir string) (*Runtime, error) {
 	if err := json.Unmarshal(b, &r); err != nil {
 		return nil, fmt.Errorf("read %s: %w", filepath.Join(dir, recordFile), err)
 	}
-	if r.Dir != dir {
+	if !samePlace(r.Dir, dir) {
 		return nil, fmt.Errorf("runtime %s was installed in %s and cannot be used in %s", r.Name, r.Dir, dir)
 	}
 	if _, err := os.Stat(r.Interpreter()); err != nil {
 		return nil, fmt.Errorf("runtime %s has lost its Python: %w", r.Name, err)
 	}
 	return &r, nil
+}
+
+// samePlace reports whether two paths lead to one folder: a runtime may be
+// reached through a link, to another disk for example.
+func samePlace(a, b string) bool {
+	ia, errA := os.Stat(a)
+	ib, errB := os.Stat(b)
+	return errA == nil && errB == nil && os.SameFile(ia, ib)
 }

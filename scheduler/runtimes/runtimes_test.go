@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"hearth/ml"
 	"hearth/scheduler/runtimes/wheeltest"
@@ -349,4 +350,41 @@ func TestBuildMain(t *testing.T) {
 			t.Errorf("%v, %v", e, err)
 		}
 	})
+}
+
+// TestRealRuntime uses a runtime with the real TensorFlow: HEARTH_TEST_RUNTIMES
+// names a folder of runtimes that holds 2.21.
+func TestRealRuntime(t *testing.T) {
+	dir := os.Getenv("HEARTH_TEST_RUNTIMES")
+	if dir == "" {
+		t.Skip("HEARTH_TEST_RUNTIMES is not set")
+	}
+	s, err := Open(Options{Dir: dir, Environments: t.TempDir(), Default: "2.21", Index: "file:///nonexistent"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := s.Get("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pkg := sdist(t, time.Now(),
+		"trainer-0.1/setup.py", "from setuptools import setup\nsetup(name='trainer', version='0.1', packages=['trainer'], install_requires=['tensorflow>=2.15', 'numpy'])\n",
+		"trainer-0.1/trainer/__init__.py", "",
+		"trainer-0.1/trainer/task.py", "import tensorflow as tf\nprint(int(tf.constant(20) + 1))\n")
+	key, err := Key(r, []string{pkg})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if err := BuildEnvironment(t.Context(), s.Spec(key, r, []string{pkg}), &out, &out); err != nil {
+		t.Fatalf("%v\n%s", err, &out)
+	}
+	e, err := s.Environment(key)
+	if err != nil || e == nil {
+		t.Fatalf("%v, %v", e, err)
+	}
+	answer, err := exec.Command(e.Interpreter(), "-m", "trainer.task").Output()
+	if err != nil || string(answer) != "21\n" {
+		t.Errorf("the trainer said %q, %v", answer, err)
+	}
 }

@@ -89,7 +89,7 @@ func (s *Store) List() ([]Info, error) {
 	defer s.mu.Unlock()
 	var infos []Info
 	for _, e := range entries {
-		if e.IsDir() {
+		if info, err := os.Stat(s.dir(e.Name())); err == nil && info.IsDir() {
 			infos = append(infos, s.info(e.Name()))
 		}
 	}
@@ -173,11 +173,19 @@ func (s *Store) Remove(name string, inUse func(name string) error) error {
 	if s.flights[name] != nil {
 		return ml.Errorf(ml.FailedPrecondition, "Runtime %s is being installed.", name)
 	}
-	if _, err := os.Stat(s.dir(name)); err != nil {
+	info, err := os.Lstat(s.dir(name))
+	if err != nil {
 		return ml.Errorf(ml.NotFound, "There is no runtime %q.", name)
 	}
 	if err := inUse(name); err != nil {
 		return err
+	}
+	if info.Mode().Type() == fs.ModeSymlink {
+		// The runtime itself belongs to whoever made the link.
+		if err := os.Remove(s.dir(name)); err != nil {
+			return fmt.Errorf("remove runtime %s: %w", name, err)
+		}
+		return s.removeEnvironments(name)
 	}
 	// Without its record the folder is no runtime any more, whatever happens next.
 	if err := os.Remove(filepath.Join(s.dir(name), recordFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -71,7 +71,7 @@ func complaint(stderr string) string {
 	lines := strings.Split(strings.TrimSpace(stderr), "\n")
 	for i, line := range lines {
 		if strings.HasPrefix(strings.ToLower(strings.TrimSpace(line)), "error:") {
-			return shorten(strings.Join(lines[i:], "\n"))
+			return shorten(strings.TrimSpace(strings.Join(lines[i:], "\n")))
 		}
 	}
 	return shorten(last(strings.TrimSpace(stderr), 10))

@@ -137,7 +137,7 @@ func mustJSON(s string) string {
 func TestEnvironmentFailure(t *testing.T) {
 	const stderr = "WARNING: old\n  error: subprocess-exited-with-error\n  RuntimeError: broken\nERROR: Failed to build x\n"
 	got := EnvironmentFailure(ml.Exit{Code: 1}, stderr, 0)
-	if want := "The trainer's packages could not be installed.   error: subprocess-exited-with-error\n  RuntimeError: broken\nERROR: Failed to build x"; got != want {
+	if want := "The trainer's packages could not be installed. error: subprocess-exited-with-error\n  RuntimeError: broken\nERROR: Failed to build x"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	if got := EnvironmentFailure(ml.Exit{Code: 137, OutOfMemory: true}, stderr, 1<<30); !strings.Contains(got, "ran out of memory (limit 1.0 GiB)") {

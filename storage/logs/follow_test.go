@@ -135,12 +135,12 @@ const redrawn = "10%\r50%\b\b\b60%\r\x1b[K"
 func (s *simulation) print(w *writer, stream int) {
 	s.lines++
 	line := fmt.Sprintf("line %d ü€😀", s.lines)
-	switch s.r.IntN(60) {
+	switch s.r.IntN(120) {
 	case 0:
 		line += strings.Repeat("é", maxLine+s.r.IntN(3))
-	case 1, 2:
+	case 1, 2, 3, 4:
 		line = ""
-	case 3, 4:
+	case 5, 6, 7, 8:
 		line = redrawn + line
 	}
 	w.pending[stream] += line + "\n"
@@ -233,7 +233,7 @@ func (s *simulation) poll(f follower) {
 }
 
 // seeds is how many logs are followed.
-const seeds = 10
+const seeds = 8
 
 // Whoever polls at whatever moments gets each entry once, in order, and the
 // same log as one who asks when all is over.
@@ -259,10 +259,10 @@ func TestStore_Entries_Follow(t *testing.T) {
 			for _, f := range followers {
 				for {
 					q := f.query()
-					q.Limit = 2 + s.r.IntN(15)
+					q.Limit = 2 + s.r.IntN(60)
 					before := len(f.entries())
 					f.take(s.entries(q))
-					if len(f.entries()) == before {
+					if n := len(f.entries()); n == before || n > len(all) {
 						break
 					}
 				}

@@ -9,7 +9,7 @@ import (
 )
 
 // bufferSize is how much of a file is read at a time.
-const bufferSize = 64 << 10
+const bufferSize = 32 << 10
 
 // lineKind says what lineReader has read.
 type lineKind int

@@ -211,7 +211,7 @@ func TestStore_Entries(t *testing.T) {
 		p.stdout("secret\n")
 		p.marked(ms(1))
 		for _, q := range []Query{
-			{Project: "x/../hearth", Job: job}, {Project: project, Job: "../hearth.census_1"},
+			{Project: "x/../hearth", Job: job}, {Project: project, Job: "x/../hearth.census_1"},
 			{Project: "..", Job: job}, {Project: project, Job: job + ".1/x"}, {Project: "", Job: job},
 		} {
 			if got, err := a.store.Entries(context.Background(), q); len(got) > 0 || err != nil {
@@ -309,13 +309,14 @@ func TestStore_Entries_PieceTimes(t *testing.T) {
 
 // The size of an answer is bounded in bytes, and nothing is lost by it.
 func TestStore_Entries_LargeAnswer(t *testing.T) {
+	const lines = 300
 	a := newAttempts(t)
 	p := a.process(1, master)
 	line := strings.Repeat("x", maxLine) + "\n"
-	p.stdout(strings.Repeat(line, 600))
+	p.stdout(strings.Repeat(line, lines))
 	p.marked(ms(1))
 	total, answers := 0, 0
-	for q := (Query{}); ; answers++ {
+	for q := (Query{}); total <= lines; answers++ {
 		entries := a.entries(q)
 		if len(entries) == 0 {
 			break
@@ -330,7 +331,7 @@ func TestStore_Entries_LargeAnswer(t *testing.T) {
 		total += len(entries)
 		q.From, q.AfterID = entries[len(entries)-1].Time, entries[len(entries)-1].InsertID
 	}
-	if total != 600 || answers < 2 {
+	if total != lines || answers < 2 {
 		t.Errorf("%d entries in %d answers", total, answers)
 	}
 }
@@ -356,15 +357,14 @@ func TestStore_Entries_ReadsLittle(t *testing.T) {
 	var text strings.Builder
 	var index []byte
 	for i := range marks {
-		for range each {
-			fmt.Fprintf(&text, "%08d step done\n", i)
-		}
+		text.WriteString(strings.Repeat(fmt.Sprintf("%08d step done\n", i), each))
 		index = ml.LogMark{Time: ms(i), Stdout: int64(text.Len())}.Append(index)
 	}
 	p.stdout(text.String())
 	p.append(ml.FileLogIndex, index)
 	burst := a.process(1, "worker-replica-0")
 	burst.stdout(text.String())
+	burst.stderr("the last of all\n")
 	burst.marked(ms(marks))
 	var read atomic.Int64
 	open := a.store.open
@@ -398,8 +398,12 @@ func TestStore_Entries_ReadsLittle(t *testing.T) {
 	}
 	far := insertID(idPrefix(1, "worker-replica-0", streamStdout), all/2)
 	check("far into the burst", Query{From: ms(marks), AfterID: far}, 1000)
+	end := insertID(idPrefix(1, "worker-replica-0", streamStderr), 0)
+	check("behind the burst", Query{Task: "worker-replica-0", From: ms(marks), AfterID: end}, 0)
 	// An offset that the time does not reach must not skip what comes after it.
 	check("wrong id", Query{Task: master, From: ms(marks - 5), AfterID: insertID(idPrefix(1, master, streamStdout), all-40)}, 4*each)
+	p.exit(ms(marks))
+	check("wrong id after the end", Query{Task: master, From: ms(marks - 5), AfterID: insertID(idPrefix(1, master, streamStdout), all-40)}, 4*each)
 }
 
 func TestStore_Service(t *testing.T) {

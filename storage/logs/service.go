@@ -125,7 +125,7 @@ func (s *service) next() (Entry, bool, error) {
 			// Cut short by a crash in mid-write: better shown than lost.
 			record = serviceRecord{Severity: SeverityError, Message: strings.ToValidUTF8(strings.TrimSpace(string(line)), "\uFFFD")}
 		}
-		if true {
+		if record.Time.After(s.latest) {
 			s.latest = record.Time.UTC()
 		}
 		if !s.latest.Before(s.query.Before) {

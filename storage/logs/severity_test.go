@@ -99,7 +99,7 @@ func FuzzLineReader(f *testing.F) {
 				}
 			}
 			// Reading may begin at any entry.
-			if i%7 == 3 {
+			if i == len(texts)/2 {
 				rest, _ := readLines(t, b, starts[i])
 				if strings.Join(rest, "\n") != strings.Join(texts[i:], "\n") {
 					t.Fatalf("from entry %d on: %q, want %q", i, rest, texts[i:])

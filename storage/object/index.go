@@ -21,7 +21,7 @@ import (
 //	    BUCKET           Bucket
 //	objects/
 //	    BUCKET/
-//	        OBJECT       record
+//	        OBJECT       record, encoded as record.encode says
 //	intents/
 //	    BUCKET \0 OBJECT intent: a change of files that has begun
 //	uploads/
@@ -38,28 +38,6 @@ var (
 )
 
 const schema = "1"
-
-// record is an Object as the index keeps it; its key says bucket and name.
-type record struct {
-	Generation     int64     `json:"generation"`
-	Metageneration int64     `json:"metageneration"`
-	Size           int64     `json:"size"`
-	CRC32C         uint32    `json:"crc32c"`
-	MD5            []byte    `json:"md5,omitempty"`
-	Components     int       `json:"components,omitempty"`
-	Created        time.Time `json:"created"`
-	Updated        time.Time `json:"updated"`
-	// Path is the file, relative to the bucket's folder.
-	Path string `json:"path"`
-	Attributes
-}
-
-func (r *record) object(bucket, name string) *Object {
-	return &Object{
-		Bucket: bucket, Name: name, Generation: r.Generation, Metageneration: r.Metageneration, Size: r.Size,
-		CRC32C: r.CRC32C, MD5: r.MD5, Components: r.Components, Created: r.Created, Updated: r.Updated, Attributes: r.Attributes,
-	}
-}
 
 // intent says, durably, that files are about to change. Either Record's file
 // comes from From, or (Unlink) the file of a deleted object goes.
@@ -143,20 +121,12 @@ func (x index) existing(bucket, name string) (*record, error) {
 	return r, err
 }
 
-func decodeRecord(b []byte) (*record, error) {
-	var r record
-	if err := json.Unmarshal(b, &r); err != nil {
-		return nil, fmt.Errorf("read an object of the index: %w", err)
-	}
-	return &r, nil
-}
-
 func (x index) putRecord(bucket, name string, r *record) error {
 	objects, err := x.objects(bucket)
 	if err != nil {
 		return err
 	}
-	b, err := json.Marshal(r)
+	b, err := r.encode()
 	if err != nil {
 		return err
 	}

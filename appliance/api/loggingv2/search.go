@@ -95,7 +95,7 @@ func (a *api) search(ctx context.Context, s *search) (listResponse, error) {
 			}
 		}
 		last := &found[len(found)-1]
-		s.query.From = last.Time
+		s.query.From, s.query.AfterID = last.Time, last.InsertID
 	}
 	var err error
 	out.NextPageToken, err = s.token()

@@ -49,7 +49,7 @@ def parse_args():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", required=True, help="digits.csv.gz, for example gs://digits/data/digits.csv.gz")
     parser.add_argument("--job-dir", required=True, help="folder for everything that the training writes")
-    parser.add_argument("--epochs", type=int, default=30)
+    parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--seed", type=int, default=1)
     return parser.parse_args()

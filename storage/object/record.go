@@ -1,0 +1,128 @@
+package object
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// record is an Object as the index keeps it; its key says bucket and name.
+type record struct {
+	Generation     int64     `json:"generation"`
+	Metageneration int64     `json:"metageneration"`
+	Size           int64     `json:"size"`
+	CRC32C         uint32    `json:"crc32c"`
+	MD5            []byte    `json:"md5,omitempty"`
+	Components     int       `json:"components,omitempty"`
+	Created        time.Time `json:"created"`
+	Updated        time.Time `json:"updated"`
+	// Path is the file, relative to the bucket's folder.
+	Path string `json:"path"`
+	Attributes
+}
+
+func (r *record) object(bucket, name string) *Object {
+	return &Object{
+		Bucket: bucket, Name: name, Generation: r.Generation, Metageneration: r.Metageneration, Size: r.Size,
+		CRC32C: r.CRC32C, MD5: r.MD5, Components: r.Components, Created: r.Created, Updated: r.Updated, Attributes: r.Attributes,
+	}
+}
+
+// recordVersion is the first byte of an encoded record.
+const recordVersion = 1
+
+// encode gives a record's bytes. Listings decode thousands of them at a time,
+// so what every object has is binary: the version, then as varints generation,
+// metageneration, size, components, and the microseconds since 1970 of created
+// and updated; the crc32c in four bytes, lowest first; md5, path and content
+// type, each behind its length. JSON of the other attributes follows if there
+// are any.
+func (r *record) encode() ([]byte, error) {
+	b := make([]byte, 0, 128)
+	b = append(b, recordVersion)
+	for _, n := range []int64{r.Generation, r.Metageneration, r.Size, int64(r.Components), r.Created.UnixMicro(), r.Updated.UnixMicro()} {
+		b = binary.AppendVarint(b, n)
+	}
+	b = binary.LittleEndian.AppendUint32(b, r.CRC32C)
+	for _, s := range []string{string(r.MD5), r.Path, r.ContentType} {
+		b = append(binary.AppendUvarint(b, uint64(len(s))), s...)
+	}
+	rest := r.Attributes
+	rest.ContentType = ""
+	tail, err := json.Marshal(rest)
+	if err != nil {
+		return nil, err
+	}
+	if len(tail) > len("{}") {
+		b = append(b, tail...)
+	}
+	return b, nil
+}
+
+var errRecord = errors.New("the objects' index has a record that cannot be read")
+
+// decodeRecord reads what encode made. The record shares nothing with b.
+func decodeRecord(b []byte) (*record, error) {
+	if len(b) == 0 || b[0] != recordVersion {
+		return nil, errRecord
+	}
+	d := decoder{b: b[1:]}
+	r := record{Generation: d.varint(), Metageneration: d.varint(), Size: d.varint(), Components: int(d.varint())}
+	r.Created, r.Updated = time.UnixMicro(d.varint()).UTC(), time.UnixMicro(d.varint()).UTC()
+	if crc := d.take(4); crc != nil {
+		r.CRC32C = binary.LittleEndian.Uint32(crc)
+	}
+	if md5 := d.counted(); len(md5) > 0 {
+		r.MD5 = append([]byte(nil), md5...)
+	}
+	r.Path = string(d.counted())
+	contentType := string(d.counted())
+	if d.bad {
+		return nil, errRecord
+	}
+	if len(d.b) > 0 {
+		if err := json.Unmarshal(d.b, &r.Attributes); err != nil {
+			return nil, fmt.Errorf("%w: %w", errRecord, err)
+		}
+	}
+	r.ContentType = contentType
+	return &r, nil
+}
+
+// decoder takes values off the front of b; bad says that one was not there.
+type decoder struct {
+	b   []byte
+	bad bool
+}
+
+func (d *decoder) varint() int64 {
+	n, size := binary.Varint(d.b)
+	d.skip(size)
+	return n
+}
+
+func (d *decoder) counted() []byte {
+	n, size := binary.Uvarint(d.b)
+	d.skip(size)
+	return d.take(n)
+}
+
+func (d *decoder) skip(size int) {
+	if size <= 0 {
+		d.bad = true
+		return
+	}
+	d.b = d.b[size:]
+}
+
+func (d *decoder) take(n uint64) []byte {
+	if d.bad || n > uint64(len(d.b)) {
+		d.bad = true
+		return nil
+	}
+	s := d.b[:n]
+	d.b = d.b[n:]
+	return s
+}
