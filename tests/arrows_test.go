@@ -20,7 +20,7 @@ var arrows = []struct{ folder, may, reason string }{
 	{"ml/crash", "", "a named point in the code, nothing more"},
 	{"ml/rest", "ml", "the conventions of Google's APIs, without any API"},
 	{"appliance", "ml appliance/ scheduler scheduler/ gpu serving storage/", "the only wiring"},
-	{"appliance/api", "ml ml/rest", "the front door gets its handlers from appliance"},
+	{"appliance/api", "ml ml/rest appliance/api/gcemetadata", "the front door gets its handlers from appliance"},
 	{"appliance/api/mlv1", "ml ml/rest appliance/api serving scheduler storage/", "handlers ask, they do not execute"},
 	{"appliance/api/gcsv1", "ml ml/rest appliance/api storage/object", "the bucket's API knows the bucket only"},
 	{"appliance/api/loggingv2", "ml ml/rest appliance/api storage/logs storage/metadata", "reads logs"},
@@ -40,7 +40,6 @@ var arrows = []struct{ folder, may, reason string }{
 	{"storage/object", "ml ml/crash", "knows the vocabulary only"},
 	{"storage/logs", "ml", "knows the vocabulary only"},
 	{"tests", "*", "tests may look everywhere"},
-	{"bench", "*", "measurements may look everywhere"},
 }
 
 // soleImporters are dependencies with a C library, a daemon or a file lock
@@ -50,7 +49,6 @@ var soleImporters = map[string]string{
 	"github.com/tensorflow/tensorflow/": "serving/tensorflow",
 	"github.com/minio/minio-go":         "storage/object",
 	"github.com/urfave/cli":             "cli",
-	"github.com/pelletier/go-toml":      "appliance",
 	"github.com/schollz/progressbar":    "cli",
 }
 

@@ -104,7 +104,7 @@ func TestBadInput_Predict(t *testing.T) {
 		"no signature":   {"half", `{"instances":[1],"signature_name":"other"}`, 400, "other"},
 		"wrong of two":   {"wide", `{"instances":[1],"signature_name":"other"}`, 400, "other"},
 		"deep":           {"half", `{"instances":` + strings.Repeat("[", 30000) + `}`, 400, ""},
-		"body too large": {"half", `{"instances":[` + strings.Repeat("1,", 40000) + `1]}`, 413, "64"},
+		"body too large": {"half", `{"instances":[` + strings.Repeat("1,", 40000) + `1]}`, 413, "65536"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := &daemon{t: t, data: d.data, addr: d.addr, token: d.token}

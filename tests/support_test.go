@@ -57,7 +57,10 @@ func plainRuntime(t testing.TB, runtimes string) string {
 	if err != nil {
 		t.Fatalf("install setuptools: %v\n%s", err, out)
 	}
-	real["name"] = "test"
+	site, err := filepath.Glob(filepath.Join(dir, "lib", "python3*", "site-packages"))
+	check(t, err)
+	real["name"], real["id"], real["dir"], real["sitePackages"] = "test", "plain", dir, site[0]
+	check(t, os.WriteFile(filepath.Join(dir, "constraints.txt"), nil, 0o600))
 	b, err = json.Marshal(real)
 	check(t, err)
 	check(t, os.WriteFile(declaration, b, 0o600))
