@@ -1,6 +1,7 @@
 package cli
 
 import (
+	_ "embed"
 	"fmt"
 	"net/url"
 	"os"
@@ -57,15 +58,29 @@ func prepareEnvironment(c *cli.Context) (*environment, error) {
 		return nil, err
 	}
 	e := &environment{endpoint: endpoint, token: token, project: daemon.Project(), dir: filepath.Join(state, client.HostPort(endpoint.Host))}
-	if err := os.MkdirAll(e.file("gcloud"), 0o700); err != nil {
+	if err := e.writeFiles(string(ca)); err != nil {
 		return nil, fmt.Errorf("write the environment's files: %w", err)
 	}
-	for name, content := range map[string]string{"token": token, "ca.pem": string(ca), "boto": e.boto()} {
-		if err := writeFile(e.file(name), content); err != nil {
-			return nil, fmt.Errorf("write the environment's files: %w", err)
+	return e, nil
+}
+
+// socksModule lets httplib2 use a proxy where PySocks is not installed.
+//
+//go:embed socks.py
+var socksModule string
+
+func (e *environment) writeFiles(ca string) error {
+	for _, folder := range []string{"gcloud", "python"} {
+		if err := os.MkdirAll(e.file(folder), 0o700); err != nil {
+			return err
 		}
 	}
-	return e, nil
+	for name, content := range map[string]string{"token": e.token, "ca.pem": ca, "boto": e.boto(), "python/socks.py": socksModule} {
+		if err := writeFile(e.file(name), content); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // writeFile puts a file in place whole: another program may be reading it.
@@ -125,6 +140,7 @@ func (e *environment) gcloud() []variable {
 		{"CLOUDSDK_CONFIG", e.file("gcloud")},
 		{"CLOUDSDK_AUTH_ACCESS_TOKEN_FILE", e.file("token")},
 		{"CLOUDSDK_CORE_PROJECT", e.project},
+		{"CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE", e.file("ca.pem")},
 		{"CLOUDSDK_API_ENDPOINT_OVERRIDES_ML", at + "/"},
 		{"CLOUDSDK_API_ENDPOINT_OVERRIDES_STORAGE", at + "/storage/v1/"},
 		{"CLOUDSDK_API_ENDPOINT_OVERRIDES_LOGGING", at + "/"},
@@ -145,6 +161,8 @@ func (e *environment) gsutil() []variable {
 		{"BOTO_CONFIG", e.file("boto")},
 		{"CLOUDSDK_CONFIG", e.file("gcloud")},
 		{"CLOUDSDK_CORE_PASS_CREDENTIALS_TO_GSUTIL", "false"},
+		// gcloud's gsutil lets this override the file of BOTO_CONFIG.
+		{"CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE", e.file("ca.pem")},
 		{"HTTPLIB2_CA_CERTS", e.file("ca.pem")},
 	}
 }
@@ -194,7 +212,14 @@ func (e *environment) tensorflow() []variable {
 // the proxy, and the daemon's metadata server for a token that satisfies them.
 // Keys of a real account would be tried first.
 func (e *environment) python() []variable {
+	path := e.file("python")
+	if old := os.Getenv("PYTHONPATH"); old != "" && !slices.Contains(filepath.SplitList(old), path) {
+		path = old + string(filepath.ListSeparator) + path
+	} else if old != "" {
+		path = old
+	}
 	return append(e.tensorflow(),
+		variable{"PYTHONPATH", path},
 		variable{"REQUESTS_CA_BUNDLE", e.file("ca.pem")},
 		variable{"SSL_CERT_FILE", e.file("ca.pem")},
 		variable{"HTTPLIB2_CA_CERTS", e.file("ca.pem")},

@@ -93,17 +93,17 @@ func printStatus(c *cli.Context, s *client.Status) {
 	}
 	uptime := time.Duration(s.UptimeSeconds * float64(time.Second)).Round(time.Second)
 	fmt.Fprintf(w, "Hearth %s at %s: %s, pid %d, up %s\n\n", s.Version, c.String("endpoint"), state, s.Pid, uptime)
-	isolation := s.Isolation.Level
-	if len(s.Isolation.Detail) > 0 {
-		isolation += " (" + strings.Join(s.Isolation.Detail, "; ") + ")"
-	}
-	printColumns(w, [][]string{
+	facts := [][]string{
 		{"data", s.Data},
 		{"disk", fmt.Sprintf("%s free of %s", bytesText(s.Disk.FreeBytes), bytesText(s.Disk.TotalBytes))},
 		{"slots", fmt.Sprintf("%s free of %s", s.Slots.Free, s.Slots.Total)},
-		{"isolation", isolation},
 		{"runtimes", orNone(strings.Join(s.Runtimes, ", "))},
-	})
+		{"isolation", s.Isolation.Level},
+	}
+	for _, detail := range s.Isolation.Detail {
+		facts = append(facts, []string{"", detail})
+	}
+	printColumns(w, facts)
 	if s.GPUError != "" {
 		fmt.Fprintf(w, "\n%s %s\n", colour(w, red, "GPUs cannot be used:"), s.GPUError)
 	}

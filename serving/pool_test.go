@@ -11,12 +11,25 @@ import (
 	"hearth/serving/frame"
 )
 
-// connect opens the pool to a worker that is one end of a pipe; the other one
+// connect opens the pool to a worker that is one end of a socket; the other one
 // is returned.
 func connect(t *testing.T, p *pool) net.Conn {
 	t.Helper()
-	near, far := net.Pipe()
-	p.up("folder", frame.NewConn(near), 1)
+	dir := t.TempDir()
+	l, err := frame.Listen(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	near, err := frame.Dial(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	far, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.up("folder", near, 1)
 	t.Cleanup(func() { near.Close(); far.Close() })
 	return far
 }

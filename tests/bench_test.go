@@ -262,6 +262,7 @@ func TestMain(m *testing.M) {
 		fmt.Println("listening")
 		panic(http.Serve(l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			b, _ := io.ReadAll(r.Body)
+			w.Header().Set("Content-Length", strconv.Itoa(len(b)))
 			w.Write(b)
 		})))
 	}

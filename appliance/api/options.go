@@ -56,11 +56,14 @@ type Authenticator interface {
 	Basic(user, secret string) (ml.Principal, bool)
 }
 
-// How long a client may take.
+// How long a client may take. The time for a request's head is no shorter than
+// that for its first byte: a slow head holds no more than an idle connection
+// does, and a timer that is due before those set earlier wakes a second thread
+// on every request.
 const (
-	headTimeout      = 30 * time.Second // for the first byte, and for a request's head
+	headTimeout      = 3 * time.Minute
 	handshakeTimeout = 10 * time.Second
-	idleTimeout      = 10 * time.Minute
+	idleTimeout      = headTimeout
 	dialTimeout      = 10 * time.Second
 	defaultGrace     = 10 * time.Second
 )

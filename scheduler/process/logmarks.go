@@ -48,7 +48,9 @@ func openMarker(dir string) (*marker, error) {
 	if fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK); err == nil {
 		_, errOut := unix.InotifyAddWatch(fd, m.stdout.Name(), unix.IN_MODIFY)
 		_, errErr := unix.InotifyAddWatch(fd, m.stderr.Name(), unix.IN_MODIFY)
-		_, errDir := unix.InotifyAddWatch(fd, dir, unix.IN_DELETE_SELF)
+		// Our open files keep the folder itself from ever being deleted in full;
+		// the one above it sees the name go.
+		_, errDir := unix.InotifyAddWatch(fd, filepath.Dir(dir), unix.IN_DELETE)
 		m.events = os.NewFile(uintptr(fd), "inotify")
 		if errOut != nil || errErr != nil || errDir != nil {
 			m.events.Close()

@@ -77,7 +77,7 @@ func hogMain(mib string) int {
 			b[i] = 1
 		}
 		held = append(held, b)
-		time.Sleep(time.Millisecond) // a limit by sampling needs time to see it
+		<-time.After(time.Millisecond) // a limit by sampling needs time to see it
 	}
 	fmt.Println("full", len(held))
 	end := make(chan os.Signal, 1)

@@ -34,6 +34,7 @@ type shim struct {
 	tree   tree
 	marker *marker
 	alive  int // see fileAlive
+	word   int // shimWordFD, -1 once the daemon has been answered
 
 	children chan os.Signal // SIGCHLD
 	requests chan os.Signal // look for the stop file
@@ -94,6 +95,7 @@ func holdsLock(dir string) error {
 func newShim(dir string) *shim {
 	return &shim{
 		dir:      dir,
+		word:     shimWordFD,
 		children: make(chan os.Signal, 1),
 		requests: make(chan os.Signal, 1),
 		ends:     make(chan os.Signal, 1),
@@ -195,8 +197,16 @@ func (s *shim) announce(pid int) {
 	if err := writeJSON(s.dir, ml.FileState, s.state, surviveKill); err != nil {
 		fmt.Fprintln(os.Stderr, "hearth task:", err)
 	}
-	unix.Write(shimWordFD, []byte{1})
-	unix.Close(shimWordFD)
+	unix.Write(s.word, []byte{1})
+	s.answered()
+}
+
+// answered ends the daemon's wait for a word from us.
+func (s *shim) answered() {
+	if s.word >= 0 {
+		unix.Close(s.word)
+		s.word = -1
+	}
 }
 
 // finish is the end: the tree is gone. exit.json comes last, so that whoever
@@ -213,6 +223,7 @@ func (s *shim) finish(exit ml.Exit) error {
 	syncLogs(s.dir)
 	err := writeJSON(s.dir, ml.FileExit, exit, survivePower)
 	unix.Close(s.alive)
+	s.answered()
 	return err
 }
 

@@ -73,6 +73,13 @@ func (s *shim) fork(path string, attr *syscall.ProcAttr) (pid int, err error) {
 		return 0, err
 	}
 	p, g := s.spec.Process, s.state.Group
+	limit := p.Limits.Pids
+	if limit > 0 && !g.v2(g.Pids) {
+		limit++ // while this thread is in the group it counts
+	}
+	if err := g.limitPids(limit); err != nil {
+		return 0, fmt.Errorf("limit processes by cgroup: %w", err)
+	}
 	leave, err := g.join(own)
 	if err != nil {
 		return 0, err
@@ -84,7 +91,6 @@ func (s *shim) fork(path string, attr *syscall.ProcAttr) (pid int, err error) {
 	if err != nil {
 		return 0, fmt.Errorf("start %s in %s: %w", path, p.Dir, err)
 	}
-	// Not before: the joining thread would count.
 	if err := g.limitPids(p.Limits.Pids); err != nil {
 		fmt.Fprintln(os.Stderr, "hearth task: limit processes:", err)
 	}

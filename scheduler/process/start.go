@@ -79,6 +79,9 @@ func (s *Supervisor) syncSpec(dir string) error {
 func (s *Supervisor) resume(ctx context.Context, id string, asked *ml.Process) error {
 	dir := s.Folder(id)
 	for pause := 2 * time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
+		if exists(dir, ml.FileExit) {
+			return nil // its shim may hold the lock for another moment
+		}
 		lock, err := tryLock(dir)
 		if err != nil {
 			return err

@@ -16,6 +16,7 @@ const (
 	killAtMost    = 5 * time.Second        // what is alive then never dies
 	sampleEvery   = 150 * time.Millisecond // the tree's memory
 	sampleBackoff = 20                     // a sample may cost a 20th of the time
+	oomPatience   = time.Second            // between a death for memory and the end of the tree
 )
 
 // supervision is what a shim knows while its tree lives.
@@ -112,20 +113,25 @@ func (v *supervision) kill() {
 }
 
 // checkMemory ends a tree that is over its limit. With a cgroup the kernel
-// keeps the limit; version 1 then kills one process and leaves the others
-// waiting for it.
+// keeps the limit; version 1 then kills one process and leaves the others, who
+// may wait for it for ever. They get a moment to say what they make of it.
 func (v *supervision) checkMemory() {
 	limit := v.spec.Process.Limits.MemoryBytes
 	began := time.Now()
-	if v.tree.group.Memory != "" {
-		v.outOfMemory = v.tree.group.oomKills() > 0
-	} else {
-		v.outOfMemory = v.tree.memory(limit) > limit
+	if v.tree.group.Memory == "" {
+		if v.tree.memory(limit) > limit {
+			v.outOfMemory = true
+			v.kill()
+			return
+		}
+	} else if v.tree.group.oomKills() > 0 {
+		v.outOfMemory, v.sample = true, nil
+		if v.grace == nil {
+			v.grace = time.After(oomPatience)
+		}
+		return
 	}
 	v.sample = time.After(max(sampleEvery, sampleBackoff*time.Since(began)))
-	if v.outOfMemory {
-		v.kill()
-	}
 }
 
 // result says how it ended; left is how many processes cannot be killed.

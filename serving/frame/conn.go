@@ -18,14 +18,22 @@ var largeBuffers = sync.Pool{New: func() any { return new([]byte) }}
 
 // Conn sends and receives frames on a stream connection.
 type Conn struct {
-	conn  net.Conn
+	conn  *net.UnixConn
+	wait  *waiter
 	in    []byte
 	out   []byte
 	large *[]byte
 }
 
 // NewConn makes a Conn of a connection that nobody else reads or writes.
-func NewConn(c net.Conn) *Conn { return &Conn{conn: c} }
+func NewConn(c *net.UnixConn) (*Conn, error) {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		c.Close()
+		return nil, err
+	}
+	return &Conn{conn: c, wait: newWaiter(raw)}, nil
+}
 
 // Write sends a frame. It gives [ErrTooLarge], before anything is sent, for a
 // frame beyond the bounds.
@@ -54,7 +62,7 @@ func (c *Conn) Read() (Frame, error) {
 		c.in = make([]byte, keepBuffer)
 	}
 	var f Frame
-	n, err := io.ReadAtLeast(c.conn, c.in, headerSize)
+	n, err := c.readHeader()
 	if err != nil {
 		return f, err
 	}
@@ -80,6 +88,24 @@ func (c *Conn) Read() (Frame, error) {
 	f.Head = b[headerSize : headerSize+head : headerSize+head]
 	f.Body = b[headerSize+head : size : size]
 	return f, nil
+}
+
+// readHeader reads at least a header into c.in.
+func (c *Conn) readHeader() (int, error) {
+	n, err := c.wait.read(c.in)
+	switch {
+	case err != nil:
+		return 0, err
+	case n == 0:
+		return 0, io.EOF
+	case n >= headerSize:
+		return n, nil
+	}
+	more, err := io.ReadAtLeast(c.conn, c.in[n:], headerSize-n)
+	if err == io.EOF {
+		err = io.ErrUnexpectedEOF
+	}
+	return n + more, err
 }
 
 func (c *Conn) borrow(size int) []byte {

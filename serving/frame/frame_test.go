@@ -33,7 +33,10 @@ func connected(t *testing.T) (raw net.Conn, a, b *frame.Conn) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { raw.Close(); b.Close() })
-	return raw, frame.NewConn(raw), b
+	if a, err = frame.NewConn(raw.(*net.UnixConn)); err != nil {
+		t.Fatal(err)
+	}
+	return raw, a, b
 }
 
 func TestConn_WriteRead(t *testing.T) {
@@ -152,5 +155,48 @@ func TestLaunch_RoundTrip(t *testing.T) {
 		if _, err := frame.ParseLaunch(bad); err == nil {
 			t.Errorf("ParseLaunch(%q) gave no error", bad)
 		}
+	}
+}
+
+// Answers that come at once are found by looking, later ones by sleeping, and
+// a deadline ends both.
+func TestConn_Read_QuickAndSlow(t *testing.T) {
+	_, a, b := connected(t)
+	step := make(chan struct{})
+	go func() {
+		for {
+			f, err := b.Read()
+			if err != nil {
+				return
+			}
+			if f.Status == 1 {
+				<-step
+			}
+			if b.Write(frame.Frame{Kind: frame.Answer, Status: f.Status}) != nil {
+				return
+			}
+		}
+	}()
+	for i := range 300 {
+		slow := i%100 == 99
+		request := frame.Frame{Kind: frame.Predict}
+		if slow {
+			request.Status = 1
+		}
+		if err := a.Write(request); err != nil {
+			t.Fatal(err)
+		}
+		if slow {
+			time.AfterFunc(time.Millisecond, func() { step <- struct{}{} })
+		}
+		if f, err := a.Read(); err != nil || f.Status != request.Status {
+			t.Fatalf("exchange %d: %v %v", i, f, err)
+		}
+	}
+	if err := a.SetDeadline(time.Now().Add(time.Millisecond)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.Read(); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("got %v, want the deadline's error", err)
 	}
 }

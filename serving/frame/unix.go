@@ -48,7 +48,7 @@ func Dial(ctx context.Context, dir string) (*Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connect to the worker in %s: %w", dir, err)
 	}
-	return NewConn(c), nil
+	return NewConn(c.(*net.UnixConn))
 }
 
 // shortAddress gives a short path of the socket, valid as long as the folder is
@@ -64,17 +64,9 @@ func shortAddress(dir string) (*os.File, string, error) {
 // PeerPID gives the process that listens at the other end of a connection that
 // Dial made, 0 if that cannot be told.
 func (c *Conn) PeerPID() int {
-	u, ok := c.conn.(*net.UnixConn)
-	if !ok {
-		return 0
-	}
-	raw, err := u.SyscallConn()
-	if err != nil {
-		return 0
-	}
 	pid := 0
 	// An error means that the connection is closed: then there is no peer.
-	_ = raw.Control(func(fd uintptr) {
+	_ = c.wait.raw.Control(func(fd uintptr) {
 		if cred, err := unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED); err == nil {
 			pid = int(cred.Pid)
 		}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"runtime/debug"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -32,8 +33,9 @@ func NewHandler(s Servable, runs int, log zerolog.Logger) *Handler {
 // it with its HTTP status; the answer is JSON. What is wrong with the request,
 // or with what the model makes of it, is part of the answer. The error is for
 // what is not the request's fault: DEADLINE_EXCEEDED, or INTERNAL, whose cause
-// is in the log. body is not used after the return.
-func (h *Handler) Predict(ctx context.Context, body, dst []byte) (answer []byte, status int, err error) {
+// is in the log. A request whose turn comes only after deadline is not run; the
+// zero time is no deadline. body is not used after the return.
+func (h *Handler) Predict(deadline time.Time, body, dst []byte) (answer []byte, status int, err error) {
 	start := len(dst)
 	defer func() {
 		if p := recover(); p != nil {
@@ -41,26 +43,26 @@ func (h *Handler) Predict(ctx context.Context, body, dst []byte) (answer []byte,
 			answer, status, err = dst[:start], 0, ml.Errorf(ml.Internal, "Internal error encountered.")
 		}
 	}()
-	answer, err = h.predict(ctx, body, dst)
+	answer, err = h.predict(deadline, body, dst)
 	if err == nil {
 		return answer, http.StatusOK, nil
 	}
 	if message, ok := blamesRequest(err); ok {
 		return appendFailure(dst[:start], message), http.StatusBadRequest, nil
 	}
-	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+	if errors.Is(err, context.DeadlineExceeded) {
 		return dst[:start], 0, ml.Errorf(ml.DeadlineExceeded, "The prediction took longer than it may.")
 	}
 	h.log.Error().Err(err).Msg("predict ended with an internal error")
 	return dst[:start], 0, ml.Errorf(ml.Internal, "Internal error encountered.")
 }
 
-func (h *Handler) predict(ctx context.Context, body, dst []byte) ([]byte, error) {
+func (h *Handler) predict(deadline time.Time, body, dst []byte) ([]byte, error) {
 	request, err := tensor.Decode(body, h.signatures)
 	if err != nil {
 		return nil, err
 	}
-	outputs, err := h.run(ctx, request)
+	outputs, err := h.run(deadline, request)
 	if err != nil {
 		return nil, err
 	}
@@ -68,14 +70,33 @@ func (h *Handler) predict(ctx context.Context, body, dst []byte) ([]byte, error)
 }
 
 // run waits for its turn and runs the session.
-func (h *Handler) run(ctx context.Context, r tensor.Request) ([]*tensor.Tensor, error) {
+func (h *Handler) run(deadline time.Time, r tensor.Request) ([]*tensor.Tensor, error) {
 	select {
 	case h.runs <- struct{}{}:
-	case <-ctx.Done():
-		return nil, ctx.Err()
+	default:
+		if err := h.awaitTurn(deadline); err != nil {
+			return nil, err
+		}
 	}
 	defer func() { <-h.runs }()
-	return h.servable.Run(ctx, r.Signature, r.Inputs)
+	return h.servable.Run(context.Background(), r.Signature, r.Inputs)
+}
+
+// awaitTurn is apart from run so that a request that need not wait makes no
+// timer.
+func (h *Handler) awaitTurn(deadline time.Time) error {
+	var late <-chan time.Time
+	if !deadline.IsZero() {
+		timer := time.NewTimer(time.Until(deadline))
+		defer timer.Stop()
+		late = timer.C
+	}
+	select {
+	case h.runs <- struct{}{}:
+		return nil
+	case <-late:
+		return context.DeadlineExceeded
+	}
 }
 
 // blamesRequest says whether an error comes of the request or of the graph, and

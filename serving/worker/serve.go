@@ -37,7 +37,11 @@ func (w *worker) serve(ctx context.Context, l net.Listener) error {
 			conns.stop()
 			return fmt.Errorf("accept connections: %w", err)
 		}
-		conn := frame.NewConn(c)
+		conn, err := frame.NewConn(c.(*net.UnixConn))
+		if err != nil {
+			w.log.Error().Err(err).Msg("connection closed")
+			continue
+		}
 		if !conns.add(conn) {
 			conn.Close()
 			continue
@@ -106,13 +110,11 @@ func (w *worker) answerPredict(request frame.Frame, buf []byte) frame.Frame {
 		}
 		return failure(ml.Errorf(ml.Unavailable, "%s", message), buf)
 	}
-	ctx := context.Background()
+	var deadline time.Time
 	if request.Timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, request.Timeout)
-		defer cancel()
+		deadline = time.Now().Add(request.Timeout)
 	}
-	body, status, err := handler.Predict(ctx, request.Body, buf)
+	body, status, err := handler.Predict(deadline, request.Body, buf)
 	if err != nil {
 		return failure(err, buf)
 	}
