@@ -50,7 +50,11 @@ func (s *Server) ownPaths() map[string]target {
 }
 
 // reserved are first segments that are kept for us beside those of ownPaths.
-var reserved = map[string]bool{"console": true, "metrics": true, "static": true, "login": true, "debug": true}
+var reserved = map[string]bool{
+	"api": true, "assets": true, "console": true, "debug": true, "discovery": true, "docs": true, "favicon.ico": true,
+	"grpc": true, "login": true, "metrics": true, "ml": true, "notebooks": true, "oauth2": true, "robots.txt": true,
+	"static": true, "tensorboard": true, "token": true, "v3": true,
+}
 
 // Reserved reports whether a bucket of this name could not be reached by its
 // path, because the path is ours. Such buckets must not be made.

@@ -166,12 +166,25 @@ func (in *installation) pipInstall(ctx context.Context) error {
 		bar = "raw"
 	}
 	parse := progressParser{report: in.report}
-	args := in.pip("install", "--prefer-binary", "--progress-bar", bar, in.requirement)
+	args := append(in.pip("install", "--prefer-binary", "--progress-bar", bar, in.requirement), in.companions()...)
 	out, err := runTool(ctx, args, parse.line)
 	if err == nil || ctx.Err() != nil {
 		return ctx.Err()
 	}
 	return in.explain(out, err)
+}
+
+// companions are packages that trainers expect beside TensorFlow: until 2.20 it
+// brought TensorBoard along, which Keras' callback and tf.summary need. A
+// wheelhouse need not have it.
+func (in *installation) companions() []string {
+	const tensorboard = "tensorboard"
+	if in.wheels != "" {
+		if wheels, _ := filepath.Glob(filepath.Join(in.wheels, tensorboard+"-*.whl")); len(wheels) == 0 {
+			return nil
+		}
+	}
+	return []string{tensorboard}
 }
 
 var missingPattern = regexp.MustCompile(`No matching distribution found for (\S+)`)
@@ -192,7 +205,7 @@ func (in *installation) explain(out string, err error) error {
 
 func (in *installation) missing(wheel string, cause error) error {
 	return &ml.Error{Kind: ml.FailedPrecondition, Err: cause, Message: fmt.Sprintf(
-		"The wheelhouse %s has no wheel for %s that fits this machine's Python. On a machine with the same Python and a network, fill it with: pip download -d WHEELHOUSE '%s' setuptools wheel",
+		"The wheelhouse %s has no wheel for %s that fits this machine's Python. On a machine with the same Python and a network, fill it with: pip download -d WHEELHOUSE '%s' tensorboard setuptools wheel",
 		in.wheels, wheel, in.requirement)}
 }
 

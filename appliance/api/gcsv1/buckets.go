@@ -1,21 +1,12 @@
 package gcsv1
 
 import (
-	"slices"
 	"strings"
 
+	"hearth/appliance/api"
 	"hearth/ml"
 	"hearth/storage/object"
 )
-
-// reserved are bucket names that would hide other paths of the daemon, now or
-// later. (Those that Cloud Storage forbids anyway are here too, so that the list
-// is the list of paths.)
-var reserved = []string{
-	"v1", "v2", "v3", "ml", "hearth", "storage", "upload", "download", "resumable", "batch", "computeMetadata", "discovery",
-	"healthz", "readyz", "metrics", "console", "debug", "api", "oauth2", "token", "login", "static", "assets", "docs",
-	"tensorboard", "notebooks", "grpc", "favicon.ico", "robots.txt",
-}
 
 type bucketInput struct {
 	Name         string            `json:"name"`
@@ -38,7 +29,7 @@ func createBucket(c *call) (any, error) {
 	if in.Name == "" {
 		return nil, ml.FieldErrorf("name", "Required")
 	}
-	if slices.Contains(reserved, in.Name) {
+	if api.Reserved(in.Name) {
 		return nil, ml.FieldErrorf("name", "Invalid bucket name: '%s': Hearth uses this path itself.", in.Name)
 	}
 	b := object.Bucket{Name: in.Name, Location: strings.ToUpper(in.Location), StorageClass: in.StorageClass, Labels: in.Labels}
