@@ -3,7 +3,6 @@ package appliance
 import (
 	"context"
 
-	"hearth/appliance/api/hearthv1"
 	"hearth/ml"
 	"hearth/scheduler/runtimes"
 	"hearth/serving"
@@ -29,11 +28,11 @@ type runtimesAPI struct {
 }
 
 // List implements [hearthv1.Runtimes].
-func (a runtimesAPI) List() ([]hearthv1.Runtime, error) {
+func (a runtimesAPI) List() ([]ml.Runtime, error) {
 	infos, err := a.store.List()
-	list := make([]hearthv1.Runtime, len(infos))
+	list := make([]ml.Runtime, len(infos))
 	for i, info := range infos {
-		list[i] = hearthv1.Runtime{
+		list[i] = ml.Runtime{
 			Name: info.Name, TensorFlow: info.TensorFlow, Python: info.Python,
 			State: string(info.State), Default: info.Default, SizeBytes: info.SizeBytes,
 		}
@@ -42,14 +41,14 @@ func (a runtimesAPI) List() ([]hearthv1.Runtime, error) {
 }
 
 // Install implements [hearthv1.Runtimes].
-func (a runtimesAPI) Install(ctx context.Context, name, wheelhouse string, progress func(hearthv1.Progress)) (hearthv1.Runtime, error) {
+func (a runtimesAPI) Install(ctx context.Context, name, wheelhouse string, progress func(ml.InstallProgress)) (ml.Runtime, error) {
 	r, err := a.store.Install(ctx, name, runtimes.InstallOptions{Wheelhouse: wheelhouse}, func(p runtimes.Progress) {
-		progress(hearthv1.Progress(p))
+		progress(ml.InstallProgress(p))
 	})
 	if err != nil {
-		return hearthv1.Runtime{}, err
+		return ml.Runtime{}, err
 	}
-	return hearthv1.Runtime{Name: r.Name, TensorFlow: r.TensorFlow, Python: r.Python, State: string(runtimes.Ready), SizeBytes: r.SizeBytes}, nil
+	return ml.Runtime{Name: r.Name, TensorFlow: r.TensorFlow, Python: r.Python, State: string(runtimes.Ready), SizeBytes: r.SizeBytes}, nil
 }
 
 // Remove implements [hearthv1.Runtimes].

@@ -5,18 +5,18 @@ import (
 	"os"
 	"time"
 
-	"hearth/appliance/api/hearthv1"
+	"hearth/ml"
 	"hearth/scheduler/runtimes"
 )
 
 // status is the state of the whole installation, for /hearth/v1/status.
-func (a *Appliance) status(context.Context) (hearthv1.Status, error) {
+func (a *Appliance) status(context.Context) (ml.Installation, error) {
 	isolation := a.supervisor.Isolation()
-	s := hearthv1.Status{
+	s := ml.Installation{
 		Version: a.version, Project: Project, Endpoint: "http://" + a.door.Addr().String(), Data: a.config.Data,
 		Ready: a.ready.Load(), PID: os.Getpid(), UptimeSeconds: int64(time.Since(a.began).Seconds()),
-		Isolation: hearthv1.Isolation{Level: isolation.Level, Detail: isolation.Detail},
-		Devices:   []hearthv1.Device{}, Queue: []hearthv1.QueuedJob{}, Versions: []hearthv1.ServedVersion{}, Runtimes: []string{},
+		Isolation: ml.Isolation{Level: isolation.Level, Detail: isolation.Detail},
+		Devices:   []ml.Device{}, Queue: []ml.QueuedJob{}, Versions: []ml.ServedVersion{}, Runtimes: []string{},
 	}
 	a.addDevices(&s)
 	if err := a.addJobs(&s); err != nil {
@@ -35,11 +35,11 @@ func (a *Appliance) status(context.Context) (hearthv1.Status, error) {
 		}
 	}
 	total, free, err := diskSpace(a.config.Data)
-	s.Disk = hearthv1.Disk{Path: a.config.Data, TotalBytes: total, FreeBytes: free}
+	s.Disk = ml.Disk{Path: a.config.Data, TotalBytes: total, FreeBytes: free}
 	return s, err
 }
 
-func (a *Appliance) addDevices(s *hearthv1.Status) {
+func (a *Appliance) addDevices(s *ml.Installation) {
 	if a.gpuError != nil {
 		s.GPUError = a.gpuError.Error()
 	}
@@ -51,24 +51,24 @@ func (a *Appliance) addDevices(s *hearthv1.Status) {
 		if err := a.gpus.Health(d.UUID); err != nil {
 			health = err.Error()
 		}
-		s.Devices = append(s.Devices, hearthv1.Device{UUID: d.UUID, Name: d.Name, MemoryBytes: d.MemoryBytes, Health: health})
+		s.Devices = append(s.Devices, ml.Device{UUID: d.UUID, Name: d.Name, MemoryBytes: d.MemoryBytes, Health: health})
 	}
 }
 
-func (a *Appliance) addJobs(s *hearthv1.Status) error {
+func (a *Appliance) addJobs(s *ml.Installation) error {
 	snapshot := a.scheduler.Snapshot()
-	s.Slots = hearthv1.Slots{Total: snapshot.Total, Free: snapshot.Free}
+	s.Slots = ml.Slots{Total: snapshot.Total, Free: snapshot.Free}
 	jobs, err := a.db.UnfinishedJobs()
 	for _, j := range jobs {
-		s.Queue = append(s.Queue, hearthv1.QueuedJob{Job: j.Job.JobID, State: j.Job.State, Position: int64(j.Job.JobPosition)})
+		s.Queue = append(s.Queue, ml.QueuedJob{Job: j.Job.JobID, State: j.Job.State, Position: int64(j.Job.JobPosition)})
 	}
 	return err
 }
 
-func (a *Appliance) addVersions(s *hearthv1.Status) error {
+func (a *Appliance) addVersions(s *ml.Installation) error {
 	versions, err := a.serving.Snapshot()
 	for _, v := range versions {
-		s.Versions = append(s.Versions, hearthv1.ServedVersion{
+		s.Versions = append(s.Versions, ml.ServedVersion{
 			Model: v.Model, Version: v.Version, State: v.State, Default: v.Default, PID: v.PID, Restarts: v.Restarts,
 		})
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"hearth/cli/client"
+	"hearth/ml"
 )
 
 func runtimesInstallCommand() *cli.Command {
@@ -57,7 +58,7 @@ type installProgress struct {
 	bar  *progressbar.ProgressBar
 }
 
-func (p *installProgress) step(s client.InstallProgress) {
+func (p *installProgress) step(s ml.InstallProgress) {
 	text := s.Phase
 	if s.Package != "" {
 		text += " " + s.Package

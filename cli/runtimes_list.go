@@ -3,7 +3,7 @@ package cli
 import (
 	"github.com/urfave/cli/v2"
 
-	"hearth/cli/client"
+	"hearth/ml"
 )
 
 func runtimesListCommand() *cli.Command {
@@ -27,12 +27,12 @@ $ hearth runtimes list`,
 				return err
 			}
 			return printList(c, runtimes,
-				column[client.Runtime]{"NAME", func(r client.Runtime) string { return r.Name }},
-				column[client.Runtime]{"TENSORFLOW", func(r client.Runtime) string { return r.TensorFlow }},
-				column[client.Runtime]{"PYTHON", func(r client.Runtime) string { return r.Python }},
-				column[client.Runtime]{"STATE", func(r client.Runtime) string { return r.State }},
-				column[client.Runtime]{"DEFAULT", func(r client.Runtime) string { return yesOrEmpty(r.Default) }},
-				column[client.Runtime]{"SIZE", func(r client.Runtime) string { return bytesText(r.SizeBytes) }},
+				column[ml.Runtime]{"NAME", func(r ml.Runtime) string { return r.Name }},
+				column[ml.Runtime]{"TENSORFLOW", func(r ml.Runtime) string { return r.TensorFlow }},
+				column[ml.Runtime]{"PYTHON", func(r ml.Runtime) string { return r.Python }},
+				column[ml.Runtime]{"STATE", func(r ml.Runtime) string { return r.State }},
+				column[ml.Runtime]{"DEFAULT", func(r ml.Runtime) string { return yesOrEmpty(r.Default) }},
+				column[ml.Runtime]{"SIZE", func(r ml.Runtime) string { return bytesText(r.SizeBytes) }},
 			)
 		},
 	}

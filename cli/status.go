@@ -44,7 +44,7 @@ $ hearth status --wait 60s --quiet   # only wait until it is ready`,
 
 // awaitStatus asks the daemon, with --wait again and again until it is ready.
 // The token is read anew each time: a daemon writes it at its first start.
-func awaitStatus(c *cli.Context) (*client.Status, error) {
+func awaitStatus(c *cli.Context) (*ml.Installation, error) {
 	deadline := time.Now().Add(c.Duration("wait"))
 	for {
 		status, err := askStatus(c)
@@ -67,7 +67,7 @@ func awaitStatus(c *cli.Context) (*client.Status, error) {
 	}
 }
 
-func askStatus(c *cli.Context) (*client.Status, error) {
+func askStatus(c *cli.Context) (*ml.Installation, error) {
 	daemon, err := connect(c)
 	if err != nil {
 		return nil, err
@@ -85,14 +85,14 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-func printStatus(c *cli.Context, s *client.Status) {
+func printStatus(c *cli.Context, s *ml.Installation) {
 	w := c.App.Writer
 	state := colour(w, green, "ready")
 	if !s.Ready {
 		state = colour(w, yellow, "not ready")
 	}
-	uptime := time.Duration(s.UptimeSeconds * float64(time.Second)).Round(time.Second)
-	fmt.Fprintf(w, "Hearth %s at %s: %s, pid %d, up %s\n\n", s.Version, c.String("endpoint"), state, s.Pid, uptime)
+	uptime := time.Duration(s.UptimeSeconds) * time.Second
+	fmt.Fprintf(w, "Hearth %s at %s: %s, pid %d, up %s\n\n", s.Version, c.String("endpoint"), state, s.PID, uptime)
 	facts := [][]string{
 		{"data", s.Data},
 		{"disk", fmt.Sprintf("%s free of %s", bytesText(s.Disk.FreeBytes), bytesText(s.Disk.TotalBytes))},
@@ -107,14 +107,14 @@ func printStatus(c *cli.Context, s *client.Status) {
 	if s.GPUError != "" {
 		fmt.Fprintf(w, "\n%s %s\n", colour(w, red, "GPUs cannot be used:"), s.GPUError)
 	}
-	printSection(w, "DEVICES", []string{"NAME", "MEMORY", "HEALTH", "UUID"}, rows(s.Devices, func(d client.Device) []string {
+	printSection(w, "DEVICES", []string{"NAME", "MEMORY", "HEALTH", "UUID"}, rows(s.Devices, func(d ml.Device) []string {
 		return []string{d.Name, bytesText(d.MemoryBytes), d.Health, d.UUID}
 	}))
-	printSection(w, "QUEUE", []string{"JOB", "STATE", "POSITION"}, rows(s.Queue, func(j client.QueuedJob) []string {
-		return []string{j.Job, string(j.State), countText(j.Position)}
+	printSection(w, "QUEUE", []string{"JOB", "STATE", "POSITION"}, rows(s.Queue, func(j ml.QueuedJob) []string {
+		return []string{j.Job, string(j.State), countText(int(j.Position))}
 	}))
-	printSection(w, "VERSIONS", []string{"MODEL", "VERSION", "STATE", "DEFAULT", "PID", "RESTARTS"}, rows(s.Versions, func(v client.ServedVersion) []string {
-		return []string{v.Model, v.Version, string(v.State), yesOrEmpty(v.Default), countText(v.Pid), fmt.Sprint(v.Restarts)}
+	printSection(w, "VERSIONS", []string{"MODEL", "VERSION", "STATE", "DEFAULT", "PID", "RESTARTS"}, rows(s.Versions, func(v ml.ServedVersion) []string {
+		return []string{v.Model, v.Version, string(v.State), yesOrEmpty(v.Default), countText(v.PID), fmt.Sprint(v.Restarts)}
 	}))
 }
 

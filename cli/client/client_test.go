@@ -236,8 +236,8 @@ func TestClient_InstallRuntime(t *testing.T) {
 			client := serve(t, func(w http.ResponseWriter, _ *http.Request) {
 				io.WriteString(w, `{"phase":"download","package":"tensorflow","doneBytes":1,"totalBytes":2}`+"\n"+c.last)
 			})
-			var steps []InstallProgress
-			_, err := client.InstallRuntime(t.Context(), InstallRequest{Name: "2.21"}, func(p InstallProgress) { steps = append(steps, p) })
+			var steps []ml.InstallProgress
+			_, err := client.InstallRuntime(t.Context(), InstallRequest{Name: "2.21"}, func(p ml.InstallProgress) { steps = append(steps, p) })
 			if ml.KindOf(err) != c.kind || len(steps) != 1 || steps[0].TotalBytes != 2 {
 				t.Errorf("got %v after %v, want %v", err, steps, c.kind)
 			}

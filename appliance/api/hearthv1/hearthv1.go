@@ -10,37 +10,18 @@ import (
 
 // Options is where the answers come from.
 type Options struct {
-	Status   func(ctx context.Context) (Status, error)
+	Status   func(ctx context.Context) (ml.Installation, error)
 	Runtimes Runtimes
 	// CA gives the PEM bundle that clients of the proxy must trust.
 	CA func() ([]byte, error)
-}
-
-// Runtime is an installed TensorFlow runtime.
-type Runtime struct {
-	Name       string `json:"name"`
-	TensorFlow string `json:"tensorflow"`
-	Python     string `json:"python"`
-	State      string `json:"state"`
-	Default    bool   `json:"default,omitempty"`
-	SizeBytes  int64  `json:"sizeBytes,omitempty"`
-}
-
-// Progress is one step of an installation.
-type Progress struct {
-	Phase      string `json:"phase"`
-	Package    string `json:"package,omitempty"`
-	DoneBytes  int64  `json:"doneBytes,omitempty"`
-	TotalBytes int64  `json:"totalBytes,omitempty"`
-	Message    string `json:"message,omitempty"`
 }
 
 // Runtimes is what this API asks of the runtimes' keeper. Install blocks until
 // the runtime is there and calls progress on the way; it goes on although ctx
 // ends, since the next caller would only have to start it again.
 type Runtimes interface {
-	List() ([]Runtime, error)
-	Install(ctx context.Context, name, wheelhouse string, progress func(Progress)) (Runtime, error)
+	List() ([]ml.Runtime, error)
+	Install(ctx context.Context, name, wheelhouse string, progress func(ml.InstallProgress)) (ml.Runtime, error)
 	Remove(name string) error
 }
 
@@ -54,7 +35,7 @@ func New(o Options) http.Handler {
 	})
 	m.Handle("GET", "/hearth/v1/runtimes", func(*http.Request, rest.Params) (any, error) {
 		list, err := o.Runtimes.List()
-		return map[string][]Runtime{"runtimes": list}, err
+		return map[string][]ml.Runtime{"runtimes": list}, err
 	})
 	m.HandleRaw("POST", "/hearth/v1/runtimes", o.install)
 	m.Handle("DELETE", "/hearth/v1/runtimes/{name}", func(_ *http.Request, p rest.Params) (any, error) {
@@ -87,7 +68,7 @@ func (o Options) install(w http.ResponseWriter, r *http.Request, _ rest.Params) 
 		return ml.FieldErrorf("name", "Name the runtime to install, such as 2.21.")
 	}
 	lines := newLineWriter(w)
-	runtime, err := o.Runtimes.Install(r.Context(), req.Name, req.Wheelhouse, func(p Progress) { lines.write(p) })
+	runtime, err := o.Runtimes.Install(r.Context(), req.Name, req.Wheelhouse, func(p ml.InstallProgress) { lines.write(p) })
 	if err != nil {
 		lines.write(rest.Object(err))
 		return nil

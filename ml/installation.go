@@ -1,9 +1,8 @@
-package hearthv1
+package ml
 
-import "hearth/ml"
-
-// Status is the state of the whole installation at one moment.
-type Status struct {
+// Installation is the state of a whole Hearth at one moment, as
+// /hearth/v1/status tells it.
+type Installation struct {
 	Version       string `json:"version"`
 	Project       string `json:"project"`
 	Endpoint      string `json:"endpoint"`
@@ -32,8 +31,8 @@ type Isolation struct {
 
 // Slots is what jobs can lease: all of it, and what is free now.
 type Slots struct {
-	Total ml.Resources `json:"total"`
-	Free  ml.Resources `json:"free"`
+	Total Resources `json:"total"`
+	Free  Resources `json:"free"`
 }
 
 // Device is one GPU.
@@ -46,20 +45,20 @@ type Device struct {
 
 // QueuedJob is an unfinished job; Position counts from 1 while it waits.
 type QueuedJob struct {
-	Job      string      `json:"job"`
-	State    ml.JobState `json:"state"`
-	Position int64       `json:"position,omitempty"`
+	Job      string   `json:"job"`
+	State    JobState `json:"state"`
+	Position int64    `json:"position,omitempty"`
 }
 
 // ServedVersion is a version of a model and the worker that serves it. PID is
 // 0 while no worker runs.
 type ServedVersion struct {
-	Model    string          `json:"model"`
-	Version  string          `json:"version"`
-	State    ml.VersionState `json:"state"`
-	Default  bool            `json:"default,omitempty"`
-	PID      int             `json:"pid"`
-	Restarts int             `json:"restarts"`
+	Model    string       `json:"model"`
+	Version  string       `json:"version"`
+	State    VersionState `json:"state"`
+	Default  bool         `json:"default,omitempty"`
+	PID      int          `json:"pid"`
+	Restarts int          `json:"restarts"`
 }
 
 // Disk is the file system under the data folder.
@@ -67,4 +66,24 @@ type Disk struct {
 	Path       string `json:"path"`
 	TotalBytes int64  `json:"totalBytes"`
 	FreeBytes  int64  `json:"freeBytes"`
+}
+
+// Runtime is an installed TensorFlow runtime.
+type Runtime struct {
+	Name       string `json:"name"`
+	TensorFlow string `json:"tensorflow"`
+	Python     string `json:"python"`
+	State      string `json:"state"`
+	Default    bool   `json:"default,omitempty"`
+	SizeBytes  int64  `json:"sizeBytes,omitempty"`
+}
+
+// InstallProgress is one step of the install of a runtime. TotalBytes is 0
+// where nobody knows.
+type InstallProgress struct {
+	Phase      string `json:"phase"`
+	Package    string `json:"package,omitempty"`
+	DoneBytes  int64  `json:"doneBytes,omitempty"`
+	TotalBytes int64  `json:"totalBytes,omitempty"`
+	Message    string `json:"message,omitempty"`
 }
