@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 
 	"github.com/pelletier/go-toml/v2"
 )
@@ -110,7 +111,7 @@ func decodeConfig(b []byte, c *Config) error {
 	if strict := (*toml.StrictMissingError)(nil); errors.As(err, &strict) {
 		e := strict.Errors[0]
 		row, _ := e.Position()
-		return fmt.Errorf("line %d: there is no key %q", row, e.Key())
+		return fmt.Errorf("line %d: there is no key %s", row, strings.Join(e.Key(), "."))
 	}
 	if bad := (*toml.DecodeError)(nil); errors.As(err, &bad) {
 		row, _ := bad.Position()

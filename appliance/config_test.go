@@ -68,7 +68,7 @@ func hasKey(tree map[string]any, key string) bool {
 
 func TestLoadConfig_Errors(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
-		"unknown key":  {"[scheduler]\ngrase = \"1s\"\n", `line 2: there is no key`},
+		"unknown key":  {"[scheduler]\ngrase = \"1s\"\n", `line 2: there is no key scheduler.grase`},
 		"bad size":     {"[predict]\nmax_body = \"many\"\n", `"many" is not a size`},
 		"bad duration": {"[scheduler]\ngrace = \"soon\"\n", `"soon" is not a duration`},
 		"bad share":    {"[scheduler]\nmemory_limit = \"180%\"\n", `not a percentage`},

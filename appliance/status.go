@@ -59,8 +59,14 @@ func (a *Appliance) addJobs(s *ml.Installation) error {
 	snapshot := a.scheduler.Snapshot()
 	s.Slots = ml.Slots{Total: snapshot.Total, Free: snapshot.Free}
 	jobs, err := a.db.UnfinishedJobs()
+	waiting := int64(0)
 	for _, j := range jobs {
-		s.Queue = append(s.Queue, ml.QueuedJob{Job: j.Job.JobID, State: j.Job.State, Position: int64(j.Job.JobPosition)})
+		q := ml.QueuedJob{Job: j.Job.JobID, State: j.Job.State}
+		if q.State == ml.JobQueued {
+			waiting++
+			q.Position = waiting
+		}
+		s.Queue = append(s.Queue, q)
 	}
 	return err
 }
