@@ -3,7 +3,6 @@ package worker
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -13,7 +12,7 @@ import (
 	"hearth/serving/tensor"
 )
 
-// warmupBatches are the batch sizes that each signature is run with before the
+// warmupBatches are the batch sizes that the signature is run with before the
 // model is called ready: the first runs of a graph are the slow ones.
 var warmupBatches = []int64{1, 2, 8}
 
@@ -21,34 +20,38 @@ var warmupBatches = []int64{1, 2, 8}
 // tensors does not take the machine's memory to warm up.
 const maxWarmupElements = 16 << 20
 
-// warmUp runs every signature with made-up inputs: zeros and empty strings. A
-// model may well refuse those (an empty string is no picture), so an error is
-// only logged; but one that says that the model lacks something it needs for
-// any input is returned, as a FAILED_PRECONDITION.
+// warmUp runs the signature that requests get when they name none, with
+// made-up inputs: zeros and empty strings. Others are left alone, since running
+// a signature that trains would change the model. A model may well refuse such
+// inputs (an empty string is no picture), so an error is only logged; but one
+// that says that the model lacks something it needs for any input is returned,
+// as a FAILED_PRECONDITION.
 func warmUp(ctx context.Context, s Servable, log zerolog.Logger) error {
-	signatures := s.Signatures()
-	for _, name := range slices.Sorted(maps.Keys(signatures)) {
-		for _, batch := range warmupBatches {
-			in, ok := synthetic(signatures[name], batch)
-			if !ok {
-				log.Info().Str("signature", name).Msg("not warmed up: its inputs cannot be made up")
-				break
-			}
-			_, err := s.Run(ctx, signatures[name], in)
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
-			if err == nil {
-				continue
-			}
-			if lacksResource(err) {
-				what, _, _ := strings.Cut(sentence(err), "\n")
-				return ml.Errorf(ml.FailedPrecondition, "The SavedModel loads, but its signature %s cannot run, whatever the input: something was not saved with it. "+
-					"Export Keras models with `model.export`. TensorFlow says: %s", name, what)
-			}
-			log.Info().Str("signature", name).Err(err).Msg("the model refuses made-up inputs; its first request may be slow")
-			break
+	sig, err := tensor.Select(s.Signatures(), "")
+	if err != nil {
+		log.Info().Msg("not warmed up: every request must name a signature")
+		return nil
+	}
+	for _, batch := range warmupBatches {
+		in, ok := synthetic(sig, batch)
+		if !ok {
+			log.Info().Str("signature", sig.Name).Msg("not warmed up: its inputs cannot be made up")
+			return nil
 		}
+		_, err := s.Run(ctx, sig, in)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err == nil {
+			continue
+		}
+		if lacksResource(err) {
+			what, _, _ := strings.Cut(sentence(err), "\n")
+			return ml.Errorf(ml.FailedPrecondition, "The SavedModel loads, but its signature %s cannot run, whatever the input: something was not saved with it. "+
+				"Export Keras models with `model.export`. TensorFlow says: %s", sig.Name, what)
+		}
+		log.Info().Str("signature", sig.Name).Err(err).Msg("the model refuses made-up inputs; its first request may be slow")
+		return nil
 	}
 	return nil
 }
