@@ -44,16 +44,16 @@ func (m *model) job(id string, next map[ml.JobState]ml.JobState) ml.Kind {
 
 // jobStep does one random thing to one random job, to the database and the
 // model, and returns what it was, the error that came and the one expected.
-func (m *model) jobStep(r *rand.Rand, db *testDB) (string, error, ml.Kind) {
+func (m *model) jobStep(r *rand.Rand, db *testDB) (string, ml.Kind, error) {
 	id := fmt.Sprintf("job_%d", r.IntN(60))
 	switch r.IntN(7) {
 	case 0, 1:
 		_, err := db.SubmitJob(project, trainingJob(id))
 		if _, ok := m.jobs[id]; ok {
-			return "submit " + id, err, ml.AlreadyExists
+			return "submit " + id, ml.AlreadyExists, err
 		}
 		m.jobs[id], m.order = ml.JobQueued, append(m.order, id)
-		return "submit " + id, err, ml.OK
+		return "submit " + id, ml.OK, err
 	case 2, 3:
 		_, err := db.StartAttempt(project, id, Lease{Resources: ml.Resources{CPUs: 1}}, []byte{1})
 		want := m.job(id, map[ml.JobState]ml.JobState{ml.JobQueued: ml.JobPreparing})
@@ -63,17 +63,17 @@ func (m *model) jobStep(r *rand.Rand, db *testDB) (string, error, ml.Kind) {
 		if want == ml.OK {
 			m.attempts[id] = true
 		}
-		return "start " + id, err, want
+		return "start " + id, want, err
 	case 4:
 		_, err := db.SetJobRunning(project, id)
-		return "run " + id, err, m.job(id, map[ml.JobState]ml.JobState{
+		return "run " + id, m.job(id, map[ml.JobState]ml.JobState{
 			ml.JobPreparing: ml.JobRunning, ml.JobRunning: ml.JobRunning, ml.JobCancelling: ml.JobCancelling,
-		})
+		}), err
 	case 5:
 		_, err := db.CancelJob(project, id)
-		return "cancel " + id, err, m.job(id, map[ml.JobState]ml.JobState{
+		return "cancel " + id, m.job(id, map[ml.JobState]ml.JobState{
 			ml.JobQueued: ml.JobCancelled, ml.JobPreparing: ml.JobCancelling, ml.JobRunning: ml.JobCancelling, ml.JobCancelling: ml.JobCancelling,
-		})
+		}), err
 	}
 	state := []ml.JobState{ml.JobSucceeded, ml.JobFailed}[r.IntN(2)]
 	_, err := db.FinishJob(project, id, Finish{State: state, Exit: &ml.Exit{Code: 1}})
@@ -81,7 +81,7 @@ func (m *model) jobStep(r *rand.Rand, db *testDB) (string, error, ml.Kind) {
 	if state == ml.JobFailed {
 		next[ml.JobQueued], next[ml.JobPreparing] = state, state
 	}
-	return "finish " + id, err, m.job(id, next)
+	return "finish " + id, m.job(id, next), err
 }
 
 // version gives the state of a version and the error to expect where there is
@@ -106,29 +106,29 @@ func (m *model) count(model string) int {
 	return n
 }
 
-func (m *model) modelStep(r *rand.Rand, db *testDB) (string, error, ml.Kind) {
+func (m *model) modelStep(r *rand.Rand, db *testDB) (string, ml.Kind, error) {
 	name := fmt.Sprintf("m%d", r.IntN(3))
 	def, exists := m.byModel[name]
 	if r.IntN(3) > 0 {
 		_, err := db.CreateModel(project, &ml.Model{Name: name})
 		if exists {
-			return "create " + name, err, ml.AlreadyExists
+			return "create " + name, ml.AlreadyExists, err
 		}
 		m.byModel[name] = def
-		return "create " + name, err, ml.OK
+		return "create " + name, ml.OK, err
 	}
 	_, err := db.DeleteModel(project, name)
 	switch {
 	case !exists:
-		return "delete " + name, err, ml.NotFound
+		return "delete " + name, ml.NotFound, err
 	case m.count(name) > 0:
-		return "delete " + name, err, ml.FailedPrecondition
+		return "delete " + name, ml.FailedPrecondition, err
 	}
 	delete(m.byModel, name)
-	return "delete " + name, err, ml.OK
+	return "delete " + name, ml.OK, err
 }
 
-func (m *model) versionStep(r *rand.Rand, db *testDB) (string, error, ml.Kind) {
+func (m *model) versionStep(r *rand.Rand, db *testDB) (string, ml.Kind, error) {
 	name, id := fmt.Sprintf("m%d", r.IntN(3)), fmt.Sprintf("v%d", r.IntN(4))
 	key := name + "/" + id
 	s, want := m.version(name, id)
@@ -147,7 +147,7 @@ func (m *model) versionStep(r *rand.Rand, db *testDB) (string, error, ml.Kind) {
 		case exists:
 			m.versions[key], want = ml.VersionCreating, ml.OK
 		}
-		return "create " + key, err, want
+		return "create " + key, want, err
 	case 2:
 		var failure *ml.Status
 		next := ml.VersionReady
@@ -162,7 +162,7 @@ func (m *model) versionStep(r *rand.Rand, db *testDB) (string, error, ml.Kind) {
 				m.byModel[name] = id
 			}
 		}
-		return "finish " + key, err, want
+		return "finish " + key, want, err
 	case 3:
 		_, err := db.BeginDeleteVersion(project, name, id)
 		refuse(s == ml.VersionDeleting || m.byModel[name] != id || m.count(name) == 1)
@@ -172,21 +172,21 @@ func (m *model) versionStep(r *rand.Rand, db *testDB) (string, error, ml.Kind) {
 				m.byModel[name] = ""
 			}
 		}
-		return "begin delete " + key, err, want
+		return "begin delete " + key, want, err
 	case 4:
 		err := db.FinishDeleteVersion(project, name, id)
 		refuse(s == ml.VersionDeleting)
 		if want == ml.OK {
 			delete(m.versions, key)
 		}
-		return "finish delete " + key, err, want
+		return "finish delete " + key, want, err
 	}
 	_, err := db.SetDefaultVersion(project, name, id)
 	refuse(s == ml.VersionReady)
 	if want == ml.OK {
 		m.byModel[name] = id
 	}
-	return "set default " + key, err, want
+	return "set default " + key, want, err
 }
 
 // compare reads everything back.
@@ -243,8 +243,8 @@ func TestDB_RandomAgainstModel(t *testing.T) {
 	db.bolt.NoSync = true
 	seen := map[ml.Kind]int{}
 	for n := range steps {
-		step := []func(*rand.Rand, *testDB) (string, error, ml.Kind){m.jobStep, m.jobStep, m.modelStep, m.versionStep, m.versionStep, m.versionStep}[r.IntN(6)]
-		what, err, want := step(r, db)
+		step := []func(*rand.Rand, *testDB) (string, ml.Kind, error){m.jobStep, m.jobStep, m.modelStep, m.versionStep, m.versionStep, m.versionStep}[r.IntN(6)]
+		what, want, err := step(r, db)
 		if ml.KindOf(err) != want {
 			t.Fatalf("step %d: %s: error is %v, want %v", n, what, err, want)
 		}
