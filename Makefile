@@ -41,8 +41,8 @@ build: prerequisites tensorflow-binding ## bin/hearth
 run: ## from nothing to an answered prediction, then keep serving
 	@DATA='$(DATA)' LISTEN='$(LISTEN)' tools/run.sh
 
-test: test-setup ## all tests, with everything they need
-	@$(TEST_ENV) go test -race -timeout 30m ./...
+test: test-setup ## all tests, with everything they need; what is skipped is named
+	@$(TEST_ENV) go tool -modfile=tools/go.mod gotestsum --format pkgname -- -race -timeout 30m ./...
 
 test-setup: build $(TEST_RUNTIME)/runtime.json $(TEST_MODELS)/.made $(TEST_CLIENTS)/.made
 
