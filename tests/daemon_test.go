@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -164,23 +165,40 @@ func (d *daemon) cleanup() {
 		d.t.Errorf("the daemon did not end on SIGINT")
 		d.cmd.Process.Kill()
 	}
-	for _, pid := range d.processes() {
-		syscall.Kill(pid, syscall.SIGKILL)
+	d.killRest()
+}
+
+// killRest ends what is left of the daemon's jobs, until nothing is.
+func (d *daemon) killRest() {
+	for deadline := time.Now().Add(patience); ; {
+		left := d.processes()
+		if len(left) == 0 {
+			return
+		}
+		if time.Now().After(deadline) {
+			d.t.Errorf("processes %v cannot be ended", left)
+			return
+		}
+		for _, pid := range left {
+			syscall.Kill(pid, syscall.SIGKILL)
+		}
 	}
 }
 
 // processes gives the pids of all living processes that belong to the data
-// folder, by the mark that the supervisor puts into their environment.
+// folder: it is in a supervisor's command line, and in the environment of what
+// it supervises.
 func (d *daemon) processes() []int {
 	var pids []int
-	entries, _ := filepath.Glob("/proc/[0-9]*/environ")
-	for _, e := range entries {
-		b, err := os.ReadFile(e)
-		if err != nil || !bytes.Contains(b, []byte(d.data)) {
+	folders, _ := filepath.Glob("/proc/[0-9]*")
+	for _, folder := range folders {
+		// What ends meanwhile cannot be read, and a zombie has neither.
+		cmdline, _ := os.ReadFile(filepath.Join(folder, "cmdline"))
+		environ, _ := os.ReadFile(filepath.Join(folder, "environ"))
+		if !bytes.Contains(cmdline, []byte(d.data)) && !bytes.Contains(environ, []byte(d.data)) {
 			continue
 		}
-		var pid int
-		if _, err := fmt.Sscanf(e, "/proc/%d/environ", &pid); err == nil && pid != os.Getpid() {
+		if pid, err := strconv.Atoi(filepath.Base(folder)); err == nil && pid != os.Getpid() {
 			pids = append(pids, pid)
 		}
 	}
