@@ -63,7 +63,13 @@ func (a *Appliance) openDoor() error {
 	}
 	a.door, err = api.Listen(api.Options{
 		Address: a.config.Listen.Address, Names: a.config.Listen.Names, TLSDir: a.path("tls"), Project: Project,
-		Auth: newAuthenticator(token, a.db), JobHosts: a.config.Network.Allow, Refused: a.tellRefused,
+		Auth: &authenticator{
+			owner: api.HashSecret(token),
+			// The scheduler is made after the door, whose address it tells the jobs;
+			// nobody asks before both run.
+			job: func(project, job, password string) error { return a.scheduler.Authenticate(project, job, password) },
+		},
+		JobHosts: a.config.Network.Allow, Refused: a.tellRefused,
 		Log: a.component("api"),
 	})
 	if err != nil {
@@ -109,7 +115,7 @@ func (a *Appliance) mount() error {
 			Authorize: func(r *http.Request, _ string, _ bool) error { return authorizeBucket(api.PrincipalFrom(r.Context())) },
 		}),
 		Hearth: hearthv1.New(hearthv1.Options{
-			Status: a.status, Runtimes: runtimesAPI{a.runtimes, a.db},
+			Status: a.status, Runtimes: runtimesAPI{a.runtimes, a.db, a.scheduler},
 			CA: func() ([]byte, error) { return os.ReadFile(a.door.CABundle()) },
 		}),
 		BucketExists: func(name string) bool { _, err := a.objects.Bucket(context.Background(), name); return err == nil },

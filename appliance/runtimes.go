@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"hearth/ml"
+	"hearth/scheduler"
 	"hearth/scheduler/runtimes"
 	"hearth/serving"
 	"hearth/storage/metadata"
@@ -23,8 +24,9 @@ func (s servingRuntimes) Lookup(name string) (serving.Runtime, error) {
 
 // runtimesAPI lets the API list, install and remove runtimes.
 type runtimesAPI struct {
-	store *runtimes.Store
-	db    *metadata.DB
+	store     *runtimes.Store
+	db        *metadata.DB
+	scheduler *scheduler.Scheduler
 }
 
 // List implements [hearthv1.Runtimes].
@@ -66,14 +68,5 @@ func (a runtimesAPI) inUse(name string) error {
 			return ml.Errorf(ml.FailedPrecondition, "Runtime %s is in use by %s. Delete the version first.", name, v.Version.Name)
 		}
 	}
-	jobs, err := a.db.UnfinishedJobs()
-	if err != nil {
-		return err
-	}
-	for _, j := range jobs {
-		if t := j.Job.TrainingInput; t != nil && t.RuntimeVersion == name {
-			return ml.Errorf(ml.FailedPrecondition, "Runtime %s is in use by job %s. Cancel the job or wait for its end.", name, j.Job.JobID)
-		}
-	}
-	return nil
+	return a.scheduler.CheckRuntimeUnused(name)
 }
