@@ -101,3 +101,30 @@ func connect(c *cli.Context) (*client.Client, error) {
 	}
 	return client.New(client.Options{Endpoint: c.String("endpoint"), Token: token, Project: c.String("project")})
 }
+
+// atBucket reads the arguments of a command on one bucket: its name, and the
+// daemon that has it.
+func atBucket(c *cli.Context) (bucket string, daemon *client.Client, err error) {
+	arg, err := word(c, "gs://BUCKET")
+	if err != nil {
+		return "", nil, err
+	}
+	if bucket, err = bucketName(c, arg); err != nil {
+		return "", nil, err
+	}
+	daemon, err = connect(c)
+	return bucket, daemon, err
+}
+
+// atVersion reads the arguments of a command on one version: the version's
+// name, its model's, and the daemon that has them.
+func atVersion(c *cli.Context) (model, version string, daemon *client.Client, err error) {
+	if version, err = word(c, "VERSION"); err != nil {
+		return "", "", nil, err
+	}
+	if model, err = required(c, "model"); err != nil {
+		return "", "", nil, err
+	}
+	daemon, err = connect(c)
+	return model, version, daemon, err
+}

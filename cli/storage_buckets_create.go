@@ -12,15 +12,7 @@ Examples:
 
 $ hearth storage buckets create gs://digits`,
 		Action: func(c *cli.Context) error {
-			arg, err := word(c, "gs://BUCKET")
-			if err != nil {
-				return err
-			}
-			name, err := bucketName(c, arg)
-			if err != nil {
-				return err
-			}
-			daemon, err := connect(c)
+			name, daemon, err := atBucket(c)
 			if err != nil {
 				return err
 			}

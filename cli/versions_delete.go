@@ -14,15 +14,7 @@ Examples:
 $ hearth versions delete v1 --model digits --quiet`,
 		Flags: []cli.Flag{modelFlag()},
 		Action: func(c *cli.Context) error {
-			name, err := word(c, "VERSION")
-			if err != nil {
-				return err
-			}
-			model, err := required(c, "model")
-			if err != nil {
-				return err
-			}
-			daemon, err := connect(c)
+			model, name, daemon, err := atVersion(c)
 			if err != nil {
 				return err
 			}

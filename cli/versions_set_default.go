@@ -13,15 +13,7 @@ Examples:
 $ hearth versions set-default v2 --model digits`,
 		Flags: []cli.Flag{modelFlag()},
 		Action: func(c *cli.Context) error {
-			name, err := word(c, "VERSION")
-			if err != nil {
-				return err
-			}
-			model, err := required(c, "model")
-			if err != nil {
-				return err
-			}
-			daemon, err := connect(c)
+			model, name, daemon, err := atVersion(c)
 			if err != nil {
 				return err
 			}
