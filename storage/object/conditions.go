@@ -38,3 +38,9 @@ func (c Conditions) Check(o *Object) error {
 	}
 	return nil
 }
+
+// checkBucket compares the conditions on the metageneration with a bucket.
+func (c Conditions) checkBucket(b *Bucket) error {
+	c.GenerationMatch, c.GenerationNotMatch = nil, nil
+	return c.Check(&Object{Metageneration: b.Metageneration})
+}

@@ -1,6 +1,7 @@
 package object
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"hash/maphash"
@@ -85,6 +86,19 @@ func (l *Local) Close() error {
 		l.closed = l.db.Close()
 	})
 	return l.closed
+}
+
+// Check implements Keeper.
+func (l *Local) Check(context.Context) error { return nil }
+
+// Reindex implements Keeper.
+func (l *Local) Reindex(context.Context, func(Reindexed)) (Reindexed, error) {
+	return Reindexed{}, ml.Errorf(ml.Unimplemented, "not there yet")
+}
+
+// Move implements ObjectWriter.
+func (l *Local) Move(context.Context, MoveRequest) (*Object, error) {
+	return nil, ml.Errorf(ml.Unimplemented, "not there yet")
 }
 
 // view runs f in a transaction that only reads.

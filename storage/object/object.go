@@ -3,6 +3,7 @@ package object
 import (
 	"encoding/base64"
 	"encoding/binary"
+	"encoding/json"
 	"hash/crc32"
 	"maps"
 	"time"
@@ -19,7 +20,10 @@ type Object struct {
 	// Size is in bytes.
 	Size   int64
 	CRC32C uint32
-	// MD5 is nil for composed objects.
+	// NoCRC32C says that CRC32C is not known: others wrote the object straight
+	// to an S3 server.
+	NoCRC32C bool
+	// MD5 is nil for composed objects, and where it is not known.
 	MD5 []byte
 	// Components counts what a composed object was made of; 0 for others.
 	Components int
@@ -36,6 +40,8 @@ type Attributes struct {
 	ContentDisposition string            `json:"contentDisposition,omitempty"`
 	ContentLanguage    string            `json:"contentLanguage,omitempty"`
 	CacheControl       string            `json:"cacheControl,omitempty"`
+	StorageClass       string            `json:"storageClass,omitempty"`
+	CustomTime         time.Time         `json:"customTime,omitzero"`
 	Metadata           map[string]string `json:"metadata,omitempty"`
 }
 
@@ -45,8 +51,8 @@ func (a Attributes) Clone() Attributes {
 	return a
 }
 
-// Bucket is what is known of a bucket. Location, StorageClass and Labels mean
-// nothing here; they are kept for those who set them.
+// Bucket is what is known of a bucket. Location, StorageClass, Labels and Extra
+// mean nothing here; they are kept for those who set them.
 type Bucket struct {
 	Name           string            `json:"name"`
 	Metageneration int64             `json:"metageneration"`
@@ -55,6 +61,8 @@ type Bucket struct {
 	Location       string            `json:"location,omitempty"`
 	StorageClass   string            `json:"storageClass,omitempty"`
 	Labels         map[string]string `json:"labels,omitempty"`
+	// Extra holds other fields by name, as JSON.
+	Extra map[string]json.RawMessage `json:"extra,omitempty"`
 }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -65,10 +73,10 @@ type Checksums struct {
 	MD5    []byte  `json:"md5,omitempty"`
 }
 
-// Check gives INVALID_ARGUMENT if o has other checksums. An MD5 cannot be
-// compared with an object that has none, and is then taken as right.
+// Check gives INVALID_ARGUMENT if o has other checksums. What is not known of
+// the object is taken as right.
 func (c Checksums) Check(o *Object) error {
-	if c.CRC32C != nil && *c.CRC32C != o.CRC32C {
+	if c.CRC32C != nil && !o.NoCRC32C && *c.CRC32C != o.CRC32C {
 		return ml.Errorf(ml.InvalidArgument, "Provided CRC32C %q doesn't match calculated CRC32C %q.",
 			FormatCRC32C(*c.CRC32C), FormatCRC32C(o.CRC32C))
 	}

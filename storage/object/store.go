@@ -14,6 +14,30 @@ type Store interface {
 	ObjectReader
 	ObjectWriter
 	Uploader
+	Keeper
+}
+
+// Keeper is what the store's operator asks of it.
+type Keeper interface {
+	// Check is UNAVAILABLE while the store cannot be reached.
+	Check(ctx context.Context) error
+	// Reindex makes the index anew from what is stored, takes in what others
+	// have put there, and calls progress now and then. Readers and writers go on
+	// meanwhile.
+	Reindex(ctx context.Context, progress func(Reindexed)) (Reindexed, error)
+	io.Closer
+}
+
+// Reindexed counts what Reindex did.
+type Reindexed struct {
+	// Objects were looked at. Of these, Added were not in the index and Changed
+	// differed from it; Removed were in the index only.
+	Objects int64 `json:"objects"`
+	Added   int64 `json:"added"`
+	Changed int64 `json:"changed"`
+	Removed int64 `json:"removed"`
+	// Bytes were read to find checksums.
+	Bytes int64 `json:"bytes"`
 }
 
 // BucketStore holds the buckets themselves.
@@ -24,8 +48,11 @@ type BucketStore interface {
 	Bucket(ctx context.Context, name string) (*Bucket, error)
 	// Buckets gives all of them, ordered by name.
 	Buckets(ctx context.Context) ([]*Bucket, error)
-	// DeleteBucket removes an empty bucket; else ErrBucketNotEmpty.
-	DeleteBucket(ctx context.Context, name string) error
+	// UpdateBucket changes what is kept of a bucket and raises its metageneration.
+	UpdateBucket(ctx context.Context, u BucketUpdate) (*Bucket, error)
+	// DeleteBucket removes an empty bucket; else ErrBucketNotEmpty. Of the
+	// conditions those on the metageneration count.
+	DeleteBucket(ctx context.Context, name string, c Conditions) error
 }
 
 // ObjectReader reads objects.
@@ -42,6 +69,9 @@ type ObjectWriter interface {
 	// fails, so does Put, and nothing has changed.
 	Put(ctx context.Context, p PutRequest, body io.Reader) (*Object, error)
 	Copy(ctx context.Context, c CopyRequest) (*Object, error)
+	// Move gives an object another name in its bucket. The object under the new
+	// name is a new generation.
+	Move(ctx context.Context, m MoveRequest) (*Object, error)
 	// Compose writes the contents of several objects of a bucket as one.
 	Compose(ctx context.Context, c ComposeRequest) (*Object, error)
 	// Update changes an object's attributes and raises its metageneration.
@@ -88,6 +118,9 @@ type ListOptions struct {
 	Max int
 	// TrailingDelimiter also lists the object that is named like a prefix.
 	TrailingDelimiter bool
+	// Match, if set, says which names count at all. It is fast and does nothing
+	// else: it may be called while the store holds a transaction.
+	Match func(name string) bool
 }
 
 // ListResult is one page. Next is empty on the last one.
@@ -104,6 +137,18 @@ type PutRequest struct {
 	If           Conditions
 	// Expect is what the content must be, as far as it is known beforehand.
 	Expect Checksums
+	// By says who writes. The store only keeps it with an upload in pieces.
+	By string
+}
+
+// BucketUpdate asks for a change of what is kept of a bucket. Change edits it;
+// name, times and metageneration stay what they are. It may be called while the
+// store holds a transaction, so it does nothing else.
+type BucketUpdate struct {
+	Name string
+	// If restricts the update; of it the conditions on the metageneration count.
+	If     Conditions
+	Change func(b *Bucket) error
 }
 
 // CopyRequest asks for a copy of the object From in the bucket FromBucket.
@@ -114,6 +159,12 @@ type CopyRequest struct {
 	// Attributes replaces those of the source; nil keeps them.
 	Attributes *Attributes
 	If         Conditions
+}
+
+// MoveRequest asks for another name of the object From.
+type MoveRequest struct {
+	Bucket, From, To string
+	FromIf, If       Conditions
 }
 
 // ComposeRequest asks for one object made of several.
@@ -160,6 +211,8 @@ type Chunk struct {
 // Upload is the state of an upload in pieces.
 type Upload struct {
 	Bucket, Name string
+	// By is who began it, as PutRequest.By said.
+	By string
 	// Size is how many bytes are held durably.
 	Size int64
 	// Object is what the finished upload made; nil until then.

@@ -120,14 +120,14 @@ func testBuckets(t *testing.T, s Store) {
 		t.Fatalf("got %v, %v", all, err)
 	}
 	put(t, s, "x", "1")
-	wantErr(t, s.DeleteBucket(ctx, "data"), ErrBucketNotEmpty)
+	wantErr(t, s.DeleteBucket(ctx, "data", Conditions{}), ErrBucketNotEmpty)
 	if err := s.Delete(ctx, "data", "x", Conditions{}); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.DeleteBucket(ctx, "data"); err != nil {
+	if err := s.DeleteBucket(ctx, "data", Conditions{}); err != nil {
 		t.Fatal(err)
 	}
-	wantKind(t, s.DeleteBucket(ctx, "data"), ml.NotFound)
+	wantKind(t, s.DeleteBucket(ctx, "data", Conditions{}), ml.NotFound)
 	_, err = s.List(ctx, "data", ListOptions{})
 	wantKind(t, err, ml.NotFound)
 	_, err = s.Put(ctx, PutRequest{Bucket: "data", Name: "x"}, strings.NewReader("1"))

@@ -55,7 +55,7 @@ func getBucket(c *call) (any, error) {
 }
 
 func deleteBucket(c *call) (any, error) {
-	return status(204), c.Store.DeleteBucket(c.r.Context(), c.bucket)
+	return status(204), c.Store.DeleteBucket(c.r.Context(), c.bucket, object.Conditions{})
 }
 
 func listBuckets(c *call) (any, error) {

@@ -47,6 +47,10 @@ func (s *scan) run() error {
 			s.res.Next = s.last
 			return nil
 		}
+		if s.Match != nil && !s.Match(string(k)) {
+			k, v = s.c.Next()
+			continue
+		}
 		if folded := s.fold(string(k)); folded != "" {
 			if s.TrailingDelimiter && folded == string(k) {
 				if err := s.add(k, v); err != nil {

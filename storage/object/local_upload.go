@@ -30,6 +30,7 @@ type uploadRecord struct {
 	Attributes Attributes `json:"attributes"`
 	If         Conditions `json:"if"`
 	Expect     Checksums  `json:"expect"`
+	By         string     `json:"by,omitempty"`
 	// Size is how much of the file is durable; what is behind it does not count.
 	Size    int64     `json:"size"`
 	Updated time.Time `json:"updated"`
@@ -38,7 +39,7 @@ type uploadRecord struct {
 }
 
 func (r *uploadRecord) upload() *Upload {
-	u := &Upload{Bucket: r.Bucket, Name: r.Name, Size: r.Size}
+	u := &Upload{Bucket: r.Bucket, Name: r.Name, By: r.By, Size: r.Size}
 	if r.Done != nil {
 		u.Object, u.Size = r.Done.object(r.Bucket, r.Name), r.Done.Size
 	}
@@ -46,7 +47,7 @@ func (r *uploadRecord) upload() *Upload {
 }
 
 func (r *uploadRecord) put() PutRequest {
-	return PutRequest{Bucket: r.Bucket, Name: r.Name, Attributes: r.Attributes, If: r.If, Expect: r.Expect}
+	return PutRequest{Bucket: r.Bucket, Name: r.Name, Attributes: r.Attributes, If: r.If, Expect: r.Expect, By: r.By}
 }
 
 func (x index) upload(id string) (*uploadRecord, error) {
@@ -111,7 +112,7 @@ func (l *Local) BeginUpload(_ context.Context, p PutRequest) (string, error) {
 		return "", err
 	}
 	id := rand.Text()
-	r := uploadRecord{Bucket: p.Bucket, Name: p.Name, Attributes: p.Attributes, If: p.If, Expect: p.Expect, Updated: now()}
+	r := uploadRecord{Bucket: p.Bucket, Name: p.Name, Attributes: p.Attributes, If: p.If, Expect: p.Expect, By: p.By, Updated: now()}
 	return id, l.update(func(x index) error { return x.put(bktUploads, []byte(id), &r) })
 }
 
@@ -202,7 +203,7 @@ func (l *Local) finish(s *spool, r *uploadRecord, e Checksums) (*Upload, error) 
 	switch ml.KindOf(err) {
 	case ml.OK:
 		l.forgetSpool(s.id)
-		return &Upload{Bucket: r.Bucket, Name: r.Name, Size: o.Size, Object: o}, nil
+		return &Upload{Bucket: r.Bucket, Name: r.Name, By: r.By, Size: o.Size, Object: o}, nil
 	case ml.FailedPrecondition, ml.InvalidArgument, ml.NotFound:
 		return nil, errors.Join(err, l.dropUpload(s.id))
 	}

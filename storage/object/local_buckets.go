@@ -44,19 +44,12 @@ func (l *Local) CreateBucket(_ context.Context, b Bucket) (*Bucket, error) {
 }
 
 // Bucket implements BucketStore.
-func (l *Local) Bucket(_ context.Context, name string) (*Bucket, error) {
-	var b Bucket
-	err := l.view(func(x index) error {
-		ok, err := x.get(bktBuckets, []byte(name), &b)
-		if err == nil && !ok {
-			_, err = x.objects(name) // says what is wrong
-		}
+func (l *Local) Bucket(_ context.Context, name string) (b *Bucket, err error) {
+	err = l.view(func(x index) error {
+		b, err = x.bucket(name)
 		return err
 	})
-	if err != nil {
-		return nil, err
-	}
-	return &b, nil
+	return b, err
 }
 
 // Buckets implements BucketStore.
@@ -75,11 +68,54 @@ func (l *Local) Buckets(context.Context) ([]*Bucket, error) {
 	return all, err
 }
 
+// UpdateBucket implements BucketStore.
+func (l *Local) UpdateBucket(_ context.Context, u BucketUpdate) (b *Bucket, err error) {
+	err = l.update(func(x index) error {
+		b, err = x.updateBucket(u)
+		return err
+	})
+	return b, err
+}
+
+// updateBucket changes a bucket in the index.
+func (x index) updateBucket(u BucketUpdate) (*Bucket, error) {
+	b, err := x.bucket(u.Name)
+	if err != nil {
+		return nil, err
+	}
+	if err := u.If.checkBucket(b); err != nil {
+		return nil, err
+	}
+	kept := *b
+	if err := u.Change(b); err != nil {
+		return nil, err
+	}
+	b.Name, b.Created, b.Metageneration, b.Updated = kept.Name, kept.Created, kept.Metageneration+1, now()
+	return b, x.put(bktBuckets, []byte(b.Name), b)
+}
+
+// bucket gives what is kept of a bucket. NOT_FOUND.
+func (x index) bucket(name string) (*Bucket, error) {
+	var b Bucket
+	ok, err := x.get(bktBuckets, []byte(name), &b)
+	if err == nil && !ok {
+		_, err = x.objects(name) // says what is wrong
+	}
+	return &b, err
+}
+
 // DeleteBucket implements BucketStore.
-func (l *Local) DeleteBucket(_ context.Context, name string) error {
+func (l *Local) DeleteBucket(_ context.Context, name string, cond Conditions) error {
 	err := l.update(func(x index) error {
 		objects, err := x.objects(name)
 		if err != nil {
+			return err
+		}
+		b, err := x.bucket(name)
+		if err != nil {
+			return err
+		}
+		if err := cond.checkBucket(b); err != nil {
 			return err
 		}
 		writing, err := x.writing(name)
