@@ -18,36 +18,61 @@ type record struct {
 	Components     int       `json:"components,omitempty"`
 	Created        time.Time `json:"created"`
 	Updated        time.Time `json:"updated"`
-	// Path is the file, relative to the bucket's folder.
+	// Path is where the content is: a file, relative to the bucket's folder, or
+	// a key of the bucket on an S3 server.
 	Path string `json:"path"`
 	Attributes
+	// What only objects on an S3 server have: the ETag by which the server knows
+	// this content, and whether a sidecar says what its own metadata cannot.
+	ETag     string `json:"etag,omitempty"`
+	Sidecar  bool   `json:"sidecar,omitempty"`
+	NoCRC32C bool   `json:"noCRC32C,omitempty"`
 }
 
 func (r *record) object(bucket, name string) *Object {
 	return &Object{
 		Bucket: bucket, Name: name, Generation: r.Generation, Metageneration: r.Metageneration, Size: r.Size,
-		CRC32C: r.CRC32C, MD5: r.MD5, Components: r.Components, Created: r.Created, Updated: r.Updated, Attributes: r.Attributes,
+		CRC32C: r.CRC32C, NoCRC32C: r.NoCRC32C, MD5: r.MD5, Components: r.Components, Created: r.Created, Updated: r.Updated, Attributes: r.Attributes,
 	}
 }
 
-// recordVersion is the first byte of an encoded record.
-const recordVersion = 1
+// The first byte of an encoded record says what follows: s3Version is a record
+// of an object on an S3 server.
+const (
+	recordVersion = 1
+	s3Version     = 2
+)
+
+// Flags of a record of s3Version.
+const (
+	flagSidecar = 1 << iota
+	flagNoCRC32C
+)
 
 // encode gives a record's bytes. Listings decode thousands of them at a time,
 // so what every object has is binary: the version, then as varints generation,
 // metageneration, size, components, and the microseconds since 1970 of created
 // and updated; the crc32c in four bytes, lowest first; md5, path and content
-// type, each behind its length. JSON of the other attributes follows if there
-// are any.
+// type, each behind its length. Of an object on an S3 server the flags, as a
+// varint, and the ETag behind its length come next. JSON of the other attributes
+// follows if there are any.
 func (r *record) encode() ([]byte, error) {
-	b := make([]byte, 0, 128)
-	b = append(b, recordVersion)
+	b := make([]byte, 0, 160)
+	if r.ETag == "" {
+		b = append(b, recordVersion)
+	} else {
+		b = append(b, s3Version)
+	}
 	for _, n := range []int64{r.Generation, r.Metageneration, r.Size, int64(r.Components), r.Created.UnixMicro(), r.Updated.UnixMicro()} {
 		b = binary.AppendVarint(b, n)
 	}
 	b = binary.LittleEndian.AppendUint32(b, r.CRC32C)
 	for _, s := range []string{string(r.MD5), r.Path, r.ContentType} {
 		b = append(binary.AppendUvarint(b, uint64(len(s))), s...)
+	}
+	if r.ETag != "" {
+		b = binary.AppendVarint(b, r.flags())
+		b = append(binary.AppendUvarint(b, uint64(len(r.ETag))), r.ETag...)
 	}
 	rest := r.Attributes
 	rest.ContentType = ""
@@ -61,11 +86,21 @@ func (r *record) encode() ([]byte, error) {
 	return b, nil
 }
 
+func (r *record) flags() (f int64) {
+	if r.Sidecar {
+		f |= flagSidecar
+	}
+	if r.NoCRC32C {
+		f |= flagNoCRC32C
+	}
+	return f
+}
+
 var errRecord = errors.New("the objects' index has a record that cannot be read")
 
 // decodeRecord reads what encode made. The record shares nothing with b.
 func decodeRecord(b []byte) (*record, error) {
-	if len(b) == 0 || b[0] != recordVersion {
+	if len(b) == 0 || b[0] != recordVersion && b[0] != s3Version {
 		return nil, errRecord
 	}
 	d := decoder{b: b[1:]}
@@ -79,6 +114,11 @@ func decodeRecord(b []byte) (*record, error) {
 	}
 	r.Path = string(d.counted())
 	contentType := string(d.counted())
+	if b[0] == s3Version {
+		flags := d.varint()
+		r.Sidecar, r.NoCRC32C = flags&flagSidecar != 0, flags&flagNoCRC32C != 0
+		r.ETag = string(d.counted())
+	}
 	if d.bad {
 		return nil, errRecord
 	}
