@@ -48,6 +48,10 @@ type intent struct {
 	// Upload is the upload that the content comes from, if any.
 	Upload string `json:"upload,omitempty"`
 	Unlink bool   `json:"unlink,omitempty"`
+	// Moved is the object that goes when this one comes, if any.
+	Moved *moved `json:"moved,omitempty"`
+	// left is what was known of that object when it went.
+	left *record
 }
 
 // index wraps a transaction in the words of this package. Nothing that it

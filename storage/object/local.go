@@ -96,11 +96,6 @@ func (l *Local) Reindex(context.Context, func(Reindexed)) (Reindexed, error) {
 	return Reindexed{}, ml.Errorf(ml.Unimplemented, "not there yet")
 }
 
-// Move implements ObjectWriter.
-func (l *Local) Move(context.Context, MoveRequest) (*Object, error) {
-	return nil, ml.Errorf(ml.Unimplemented, "not there yet")
-}
-
 // view runs f in a transaction that only reads.
 func (l *Local) view(f func(x index) error) error {
 	return l.db.View(func(tx *bolt.Tx) error { return f(index{tx}) })
@@ -123,10 +118,32 @@ type nameLocks struct {
 }
 
 func (n *nameLocks) of(bucket, name string) *sync.RWMutex {
+	return &n.locks[n.number(bucket, name)]
+}
+
+// lockBoth locks two names of a bucket for writing, in the order that everybody
+// takes, and gives what unlocks them.
+func (n *nameLocks) lockBoth(bucket, a, b string) (unlock func()) {
+	first, second := n.number(bucket, a), n.number(bucket, b)
+	if first > second {
+		first, second = second, first
+	}
+	n.locks[first].Lock()
+	if first == second {
+		return n.locks[first].Unlock
+	}
+	n.locks[second].Lock()
+	return func() {
+		n.locks[second].Unlock()
+		n.locks[first].Unlock()
+	}
+}
+
+func (n *nameLocks) number(bucket, name string) uint64 {
 	var h maphash.Hash
 	h.SetSeed(n.seed)
 	_, _ = h.WriteString(bucket)
 	_ = h.WriteByte(0)
 	_, _ = h.WriteString(name)
-	return &n.locks[h.Sum64()%uint64(len(n.locks))]
+	return h.Sum64() % uint64(len(n.locks))
 }

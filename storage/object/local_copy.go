@@ -45,6 +45,11 @@ func (l *Local) link(c CopyRequest) (*content, string, error) {
 	lock := l.names.of(c.FromBucket, c.From)
 	lock.RLock()
 	defer lock.RUnlock()
+	return l.linkLocked(c)
+}
+
+// linkLocked is link for those who hold the source's lock.
+func (l *Local) linkLocked(c CopyRequest) (*content, string, error) {
 	src, err := l.openLocked(c.FromBucket, c.From)
 	if err != nil {
 		return nil, "", err

@@ -18,36 +18,38 @@ var crashes = []struct {
 	// target is the object that changes from before to after; an empty content
 	// says that there is no object.
 	target, before, after string
-	run                   func(t *testing.T, l *Local)
+	// moved is the object that is there as long as the target is not new.
+	moved string
+	run   func(t *testing.T, l *Local)
 }{
-	{"PutNew", []string{"staged", "intended", "renamed", "committed"}, "new/folder/x", "", "fresh", func(t *testing.T, l *Local) {
+	{"PutNew", []string{"staged", "intended", "renamed", "committed"}, "new/folder/x", "", "fresh", "", func(t *testing.T, l *Local) {
 		put(t, l, "new/folder/x", "fresh")
 	}},
-	{"PutOver", []string{"staged", "intended", "renamed", "committed"}, "old/x", "old content", "fresh", func(t *testing.T, l *Local) {
+	{"PutOver", []string{"staged", "intended", "renamed", "committed"}, "old/x", "old content", "fresh", "", func(t *testing.T, l *Local) {
 		put(t, l, "old/x", "fresh")
 	}},
-	{"PutOverSameSize", []string{"intended", "renamed"}, "old/x", "old content", "new content", func(t *testing.T, l *Local) {
+	{"PutOverSameSize", []string{"intended", "renamed"}, "old/x", "old content", "new content", "", func(t *testing.T, l *Local) {
 		put(t, l, "old/x", "new content")
 	}},
-	{"PutEscaped", []string{"intended", "renamed"}, "old/x/below", "", "fresh", func(t *testing.T, l *Local) {
+	{"PutEscaped", []string{"intended", "renamed"}, "old/x/below", "", "fresh", "", func(t *testing.T, l *Local) {
 		put(t, l, "old/x/below", "fresh")
 	}},
-	{"CopyOver", []string{"intended", "renamed", "committed"}, "old/y", "other", "old content", func(t *testing.T, l *Local) {
+	{"CopyOver", []string{"intended", "renamed", "committed"}, "old/y", "other", "old content", "", func(t *testing.T, l *Local) {
 		if _, err := l.Copy(t.Context(), CopyRequest{FromBucket: "data", From: "old/x", Bucket: "data", Name: "old/y"}); err != nil {
 			t.Fatal(err)
 		}
 	}},
-	{"CopyOntoItself", []string{"intended", "renamed", "committed"}, "old/x", "old content", "old content", func(t *testing.T, l *Local) {
+	{"CopyOntoItself", []string{"intended", "renamed", "committed"}, "old/x", "old content", "old content", "", func(t *testing.T, l *Local) {
 		if _, err := l.Copy(t.Context(), CopyRequest{FromBucket: "data", From: "old/x", Bucket: "data", Name: "old/x"}); err != nil {
 			t.Fatal(err)
 		}
 	}},
-	{"Compose", []string{"staged", "intended", "renamed", "committed"}, "old/x", "old content", "old contentother", func(t *testing.T, l *Local) {
+	{"Compose", []string{"staged", "intended", "renamed", "committed"}, "old/x", "old content", "old contentother", "", func(t *testing.T, l *Local) {
 		if _, err := l.Compose(t.Context(), ComposeRequest{Bucket: "data", Name: "old/x", Sources: []ComposeSource{{Name: "old/x"}, {Name: "old/y"}}}); err != nil {
 			t.Fatal(err)
 		}
 	}},
-	{"Upload", []string{"appended", "intended", "renamed", "committed"}, "old/x", "old content", "0123456789", func(t *testing.T, l *Local) {
+	{"Upload", []string{"appended", "intended", "renamed", "committed"}, "old/x", "old content", "0123456789", "", func(t *testing.T, l *Local) {
 		id := begin(t, l, PutRequest{Name: "old/x"})
 		for _, c := range []Chunk{{Length: 4, Total: -1, Body: strings.NewReader("0123")}, {Offset: 4, Length: 6, Total: 10, Body: strings.NewReader("456789")}} {
 			if _, err := l.AppendUpload(t.Context(), id, c); err != nil {
@@ -55,11 +57,27 @@ var crashes = []struct {
 			}
 		}
 	}},
-	{"Delete", []string{"deleted", "unlinked"}, "old/x", "old content", "", func(t *testing.T, l *Local) {
+	{"MoveNew", []string{"intended", "renamed", "committed", "unlinked"}, "new/folder/x", "", "old content", "old/x", func(t *testing.T, l *Local) {
+		move(t, l, "old/x", "new/folder/x")
+	}},
+	{"MoveOver", []string{"intended", "renamed", "committed", "unlinked"}, "old/y", "other", "old content", "old/x", func(t *testing.T, l *Local) {
+		move(t, l, "old/x", "old/y")
+	}},
+	{"MoveBelow", []string{"intended", "renamed", "committed", "unlinked"}, "old/x/y", "", "old content", "old/x", func(t *testing.T, l *Local) {
+		move(t, l, "old/x", "old/x/y")
+	}},
+	{"Delete", []string{"deleted", "unlinked"}, "old/x", "old content", "", "", func(t *testing.T, l *Local) {
 		if err := l.Delete(t.Context(), "data", "old/x", Conditions{}); err != nil {
 			t.Fatal(err)
 		}
 	}},
+}
+
+func move(t *testing.T, l *Local, from, to string) {
+	t.Helper()
+	if _, err := l.Move(t.Context(), MoveRequest{Bucket: "data", From: from, To: to}); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // acknowledged are the steps after which a change is durable.
@@ -103,6 +121,12 @@ func TestLocal_Crash(t *testing.T) {
 				if content != c.after && (acknowledged[step] || content != c.before) {
 					t.Fatalf("%s holds %q", c.target, content)
 				}
+				if c.moved != "" {
+					_, err := l.Stat(t.Context(), "data", c.moved)
+					if here := err == nil; here != (content == c.before) {
+						t.Fatalf("%s holds %q, and of %s: %v", c.target, content, c.moved, err)
+					}
+				}
 				if get(t, l, "bystander") != "untouched" {
 					t.Fatal("another object changed")
 				}
@@ -117,7 +141,7 @@ func TestLocal_Crash(t *testing.T) {
 				}
 				// The change works now.
 				for _, again := range crashes {
-					if again.name == c.name && !(c.after == "" && content == "") {
+					if again.name == c.name && !(content == c.after && (c.after == "" || c.moved != "")) {
 						again.run(t, l)
 					}
 				}

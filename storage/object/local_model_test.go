@@ -83,7 +83,7 @@ func (m *model) name() string { return m.names[m.rnd.IntN(len(m.names))] }
 func (m *model) step() {
 	n, ctx := m.name(), m.t.Context()
 	content := strings.Repeat(fmt.Sprint(m.rnd.IntN(1000)), m.rnd.IntN(500))
-	switch m.rnd.IntN(10) {
+	switch m.rnd.IntN(11) {
 	case 0, 1, 2:
 		o, err := m.l.Put(ctx, PutRequest{Bucket: "data", Name: n}, strings.NewReader(content))
 		m.wrote(n, content, o, err)
@@ -113,6 +113,19 @@ func (m *model) step() {
 			m.kind("delete of nothing", err, ml.NotFound)
 		}
 	case 7:
+		from := m.name()
+		o, err := m.l.Move(ctx, MoveRequest{Bucket: "data", From: from, To: n})
+		was, ok := m.objects[from]
+		switch {
+		case from == n:
+			m.kind("move onto itself", err, ml.InvalidArgument)
+		case ok:
+			m.wrote(n, was, o, err)
+			delete(m.objects, from)
+		default:
+			m.kind("move of nothing", err, ml.NotFound)
+		}
+	case 8:
 		_, err := m.l.Put(ctx, PutRequest{Bucket: "data", Name: n, If: Conditions{GenerationMatch: ptr(int64(1))}}, strings.NewReader("never"))
 		m.kind("put on a wrong generation", err, ml.FailedPrecondition)
 	default:

@@ -21,12 +21,36 @@ func decodeIntent(b []byte) (*intent, error) {
 // reconcile carries out or drops the intents that a crash left, and removes
 // files that nothing refers to. Nobody else uses the store yet.
 func (l *Local) reconcile() error {
-	type pending struct {
-		bucket, name string
-		in           *intent
+	for {
+		all, err := l.pending()
+		if err != nil {
+			return err
+		}
+		if len(all) == 0 {
+			break
+		}
+		// A move that is carried out leaves an intent to remove the old file.
+		for _, p := range all {
+			if err := l.settle(p.bucket, p.name, p.in); err != nil {
+				return fmt.Errorf("settle what was begun with gs://%s/%s: %w", p.bucket, p.name, err)
+			}
+		}
 	}
-	var all []pending
-	err := l.view(func(x index) error {
+	l.leftovers.Clear()
+	if err := l.clearStage(); err != nil {
+		return err
+	}
+	return l.sweepUploads()
+}
+
+// pending is an intent with the name that it is about.
+type pending struct {
+	bucket, name string
+	in           *intent
+}
+
+func (l *Local) pending() (all []pending, err error) {
+	err = l.view(func(x index) error {
 		return x.tx.Bucket(bktIntents).ForEach(func(k, v []byte) error {
 			bucket, name := splitIntentKey(k)
 			in, err := decodeIntent(v)
@@ -34,18 +58,7 @@ func (l *Local) reconcile() error {
 			return err
 		})
 	})
-	if err != nil {
-		return err
-	}
-	for _, p := range all {
-		if err := l.settle(p.bucket, p.name, p.in); err != nil {
-			return fmt.Errorf("settle what was begun with gs://%s/%s: %w", p.bucket, p.name, err)
-		}
-	}
-	if err := l.clearStage(); err != nil {
-		return err
-	}
-	return l.sweepUploads()
+	return all, err
 }
 
 // settle ends what an intent began: it is carried out if its file is in place
@@ -71,7 +84,14 @@ func (l *Local) settle(bucket, name string, in *intent) error {
 	if err := syncFolder(filepath.Dir(l.file(bucket, in.Record.Path))); err != nil {
 		return err
 	}
-	return l.commit(bucket, name, in)
+	if err := l.commit(bucket, name, in); err != nil {
+		return err
+	}
+	if in.left != nil {
+		// Others may be reading the old file, whose name we have not locked.
+		l.leave(bucket, in.Moved.Name)
+	}
+	return nil
 }
 
 // holds reports whether the intent's path has the intent's content. Where old

@@ -19,7 +19,8 @@ type staged struct {
 	path string // relative to the store's folder
 	sums
 	components int
-	upload     string
+	upload     string // the upload that it comes from
+	moved      *moved // the object that it is taken from
 }
 
 // sums is size and checksums of some content.

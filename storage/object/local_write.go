@@ -8,8 +8,6 @@ import (
 	"os"
 	"path/filepath"
 
-	bolt "go.etcd.io/bbolt"
-
 	"hearth/ml/crash"
 )
 
@@ -33,6 +31,8 @@ import (
 // And how one is deleted: one transaction drops the record and keeps an intent
 // to remove the file; then the file goes, and the intent with the next
 // transaction. A crash between leaves the intent, which is carried out.
+// A move is both at once: its point 4 is also the first transaction of the
+// delete.
 
 // Put implements ObjectWriter.
 func (l *Local) Put(ctx context.Context, p PutRequest, body io.Reader) (*Object, error) {
@@ -68,11 +68,15 @@ func (l *Local) checkPut(p PutRequest) error {
 func (l *Local) placeOrRemove(st *staged, p PutRequest) (*Object, error) {
 	o, err := l.place(st, p)
 	if err != nil {
-		if rerr := os.Remove(filepath.Join(l.dir, st.path)); rerr != nil && !errors.Is(rerr, os.ErrNotExist) {
-			l.o.Log.Warn().Err(rerr).Msg("a temporary file stays until the next start")
-		}
+		l.discard(st)
 	}
 	return o, err
+}
+
+func (l *Local) discard(st *staged) {
+	if err := os.Remove(filepath.Join(l.dir, st.path)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		l.o.Log.Warn().Err(err).Msg("a temporary file stays until the next start")
+	}
 }
 
 // place gives staged content its name.
@@ -86,6 +90,16 @@ func (l *Local) place(st *staged, p PutRequest) (*Object, error) {
 	if err := l.settleLeftover(p.Bucket, p.Name); err != nil {
 		return nil, err
 	}
+	in, err := l.placeLocked(st, p)
+	if err != nil {
+		return nil, err
+	}
+	return in.Record.object(p.Bucket, p.Name), nil
+}
+
+// placeLocked is place for those who hold the name's lock and have settled what
+// was left of it.
+func (l *Local) placeLocked(st *staged, p PutRequest) (*intent, error) {
 	in, err := l.intend(st, p, false)
 	if err != nil {
 		return nil, err
@@ -107,7 +121,7 @@ func (l *Local) place(st *staged, p PutRequest) (*Object, error) {
 		return nil, errors.Join(fmt.Errorf("name an object: %w", noSpace(err)), l.settleLeftover(p.Bucket, p.Name))
 	}
 	crash.Point("object committed")
-	return in.Record.object(p.Bucket, p.Name), nil
+	return in, nil
 }
 
 func (l *Local) bring(bucket string, in *intent) error {
@@ -117,7 +131,7 @@ func (l *Local) bring(bucket string, in *intent) error {
 // intend checks the conditions and makes the intent durable.
 func (l *Local) intend(st *staged, p PutRequest, escape bool) (*intent, error) {
 	at := now()
-	in := &intent{From: st.path, Upload: st.upload, Record: record{
+	in := &intent{From: st.path, Upload: st.upload, Moved: st.moved, Record: record{
 		Metageneration: 1, Size: st.size, CRC32C: st.crc32c, MD5: st.md5, Components: st.components,
 		Created: at, Updated: at, Attributes: p.Attributes,
 	}}
@@ -159,6 +173,12 @@ func (x index) commit(bucket, name string, in *intent) error {
 			return err
 		}
 	}
+	if in.Moved != nil {
+		var err error
+		if in.left, err = x.leaveMoved(bucket, in.Moved); err != nil {
+			return err
+		}
+	}
 	return x.dropIntent(bucket, name)
 }
 
@@ -196,14 +216,7 @@ func (l *Local) Delete(_ context.Context, bucket, name string, c Conditions) err
 		return err
 	}
 	crash.Point("object deleted")
-	if err := l.unlink(bucket, in.Record.Path); err != nil {
-		// The object is gone all the same; the intent sees to its file.
-		l.leave(bucket, name)
-		l.o.Log.Warn().Err(err).Str("bucket", bucket).Msg("a deleted object's file stays for now")
-		return nil
-	}
-	crash.Point("object unlinked")
-	l.batch.later(func(tx *bolt.Tx) error { return index{tx}.dropIntent(bucket, name) })
+	l.removeDeleted(bucket, name, in.Record.Path)
 	return nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/md5"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/crc32"
@@ -11,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -36,6 +38,9 @@ func testStore(t *testing.T, open func(t *testing.T) Store) {
 		{"Copy", testCopy},
 		{"Compose", testCompose},
 		{"Update", testUpdate},
+		{"Move", testMove},
+		{"UpdateBucket", testUpdateBucket},
+		{"DeleteBucketConditions", testDeleteBucketConditions},
 		{"Upload", testUpload},
 		{"UploadPieces", testUploadPieces},
 		{"UploadRefused", testUploadRefused},
@@ -327,6 +332,8 @@ func testOverwriteWhileOpen(t *testing.T, s Store) {
 	}
 }
 
+func matchX(name string) bool { return strings.HasSuffix(name, "/x") }
+
 func testList(t *testing.T, s Store) {
 	newBucket(t, s)
 	for _, n := range []string{"a", "b/", "b/1", "b/2/x", "b/2/y", "b0", "c/d/e", "ü", "\U0010FFFF/x"} {
@@ -348,6 +355,8 @@ func testList(t *testing.T, s Store) {
 		{"long delimiter", ListOptions{Delimiter: "/2/"}, want{[]string{"a", "b/", "b/1", "b0", "c/d/e", "ü", "\U0010FFFF/x"}, []string{"b/2/"}}},
 		{"offsets", ListOptions{StartOffset: "b/1", EndOffset: "c"}, want{objects: []string{"b/1", "b/2/x", "b/2/y", "b0"}}},
 		{"offsets outside the prefix", ListOptions{Prefix: "b/", StartOffset: "a", EndOffset: "z"}, want{objects: []string{"b/", "b/1", "b/2/x", "b/2/y"}}},
+		{"match", ListOptions{Match: matchX}, want{objects: []string{"b/2/x", "\U0010FFFF/x"}}},
+		{"match and delimiter", ListOptions{Delimiter: "/", Match: matchX}, want{prefixes: []string{"b/", "\U0010FFFF/"}}},
 	} {
 		res, err := s.List(t.Context(), "data", test.o)
 		if err != nil {
@@ -372,6 +381,7 @@ func testListPages(t *testing.T, s Store) {
 	for _, o := range []ListOptions{
 		{}, {Delimiter: "/"}, {Delimiter: "/", Prefix: "a/"}, {Delimiter: "/", Prefix: "a"}, {Delimiter: "/", Prefix: "d/x/"}, {Prefix: "b"},
 		{Delimiter: "/", TrailingDelimiter: true}, {Delimiter: "/", StartOffset: "a/b", EndOffset: "d"},
+		{Match: func(name string) bool { return len(name) != 2 }}, {Delimiter: "/", Match: func(name string) bool { return len(name) > 2 }},
 	} {
 		whole, err := s.List(t.Context(), "data", o)
 		if err != nil {
@@ -495,6 +505,104 @@ func testUpdate(t *testing.T, s Store) {
 	}
 }
 
+func testMove(t *testing.T, s Store) {
+	ctx := t.Context()
+	newBucket(t, s)
+	attributes := Attributes{ContentType: "x/y", Metadata: map[string]string{"k": "v"}}
+	src, err := s.Put(ctx, PutRequest{Bucket: "data", Name: "a/b", Attributes: attributes}, strings.NewReader("content"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	over := put(t, s, "over", "old")
+	move := func(m MoveRequest) (*Object, error) {
+		m.Bucket = "data"
+		return s.Move(ctx, m)
+	}
+	_, err = move(MoveRequest{From: "a/b", To: "a/b"})
+	wantKind(t, err, ml.InvalidArgument)
+	_, err = move(MoveRequest{From: "none", To: "x"})
+	wantKind(t, err, ml.NotFound)
+	_, err = move(MoveRequest{From: "a/b", To: ""})
+	wantKind(t, err, ml.InvalidArgument)
+	_, err = move(MoveRequest{From: "a/b", To: "over", FromIf: Conditions{GenerationMatch: ptr(src.Generation + 1)}})
+	wantErr(t, err, ErrConditionNotMet)
+	_, err = move(MoveRequest{From: "a/b", To: "over", If: Conditions{GenerationMatch: ptr(int64(0))}})
+	wantErr(t, err, ErrConditionNotMet)
+	if get(t, s, "a/b") != "content" || get(t, s, "over") != "old" {
+		t.Fatal("a refused move changed something")
+	}
+	// Over another object, to a new name below and above the old one, and back.
+	from := src
+	for _, to := range []string{"over", "over/deep/er", "over", "a", "a/b", "a//"} {
+		o, err := move(MoveRequest{From: from.Name, To: to, FromIf: Conditions{GenerationMatch: &from.Generation}})
+		if err != nil {
+			t.Fatalf("move %s to %s: %v", from.Name, to, err)
+		}
+		if o.Name != to || o.Generation <= max(from.Generation, over.Generation) || o.Metageneration != 1 || o.CRC32C != src.CRC32C || !bytes.Equal(o.MD5, src.MD5) {
+			t.Fatalf("got %+v of %+v", o, from)
+		}
+		if d := cmp.Diff(attributes, o.Attributes); d != "" {
+			t.Fatal(d)
+		}
+		_, err = s.Stat(ctx, "data", from.Name)
+		wantKind(t, err, ml.NotFound)
+		if get(t, s, to) != "content" {
+			t.Fatal("content differs")
+		}
+		from = o
+	}
+	if res, err := s.List(ctx, "data", ListOptions{}); err != nil || fmt.Sprint(names(res)) != "[a//]" {
+		t.Fatalf("got %v, %v", names(res), err)
+	}
+}
+
+func testUpdateBucket(t *testing.T, s Store) {
+	ctx := t.Context()
+	newBucket(t, s)
+	change := func(b *Bucket) error {
+		b.Labels = map[string]string{"c": "d"}
+		b.Extra = map[string]json.RawMessage{"lifecycle": json.RawMessage(`{"rule":[]}`)}
+		b.Name, b.Metageneration, b.Created = "stolen", 99, time.Time{}
+		return nil
+	}
+	b, err := s.UpdateBucket(ctx, BucketUpdate{Name: "data", If: Conditions{MetagenerationMatch: ptr(int64(1))}, Change: change})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b.Name != "data" || b.Metageneration != 2 || b.Created.IsZero() || b.Updated.Before(b.Created) || b.Location != "EU" || b.Labels["c"] != "d" {
+		t.Fatalf("got %+v", b)
+	}
+	kept, err := s.Bucket(ctx, "data")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(b, kept); d != "" {
+		t.Fatal(d)
+	}
+	_, err = s.UpdateBucket(ctx, BucketUpdate{Name: "data", If: Conditions{MetagenerationMatch: ptr(int64(1))}, Change: change})
+	wantErr(t, err, ErrConditionNotMet)
+	_, err = s.UpdateBucket(ctx, BucketUpdate{Name: "data", Change: func(*Bucket) error { return errBroken }})
+	wantErr(t, err, errBroken)
+	_, err = s.UpdateBucket(ctx, BucketUpdate{Name: "none", Change: change})
+	wantKind(t, err, ml.NotFound)
+	if now, err := s.Bucket(ctx, "data"); err != nil || now.Metageneration != 2 {
+		t.Fatalf("got %+v, %v", now, err)
+	}
+}
+
+func testDeleteBucketConditions(t *testing.T, s Store) {
+	ctx := t.Context()
+	newBucket(t, s)
+	wantErr(t, s.DeleteBucket(ctx, "data", Conditions{MetagenerationMatch: ptr(int64(2))}), ErrConditionNotMet)
+	wantErr(t, s.DeleteBucket(ctx, "data", Conditions{MetagenerationNotMatch: ptr(int64(1))}), ErrNotModified)
+	// A bucket has no generation to compare with.
+	if err := s.DeleteBucket(ctx, "data", Conditions{MetagenerationMatch: ptr(int64(1)), GenerationMatch: ptr(int64(7))}); err != nil {
+		t.Fatal(err)
+	}
+	_, err := s.Bucket(ctx, "data")
+	wantKind(t, err, ml.NotFound)
+}
+
 func begin(t *testing.T, s Uploader, p PutRequest) string {
 	t.Helper()
 	p.Bucket = "data"
@@ -509,9 +617,12 @@ func testUpload(t *testing.T, s Store) {
 	ctx := t.Context()
 	newBucket(t, s)
 	for _, content := range []string{"", "all at once"} {
-		id := begin(t, s, PutRequest{Name: "x", Attributes: Attributes{ContentType: "a/b"}})
+		id := begin(t, s, PutRequest{Name: "x", By: "somebody", Attributes: Attributes{ContentType: "a/b"}})
+		if u, err := s.Upload(ctx, id); err != nil || u.By != "somebody" || u.Bucket != "data" || u.Name != "x" {
+			t.Fatalf("got %+v, %v", u, err)
+		}
 		u, err := s.AppendUpload(ctx, id, Chunk{Length: -1, Total: -1, Last: true, Body: strings.NewReader(content)})
-		if err != nil || u.Object == nil || u.Object.Size != int64(len(content)) || u.Object.ContentType != "a/b" {
+		if err != nil || u.By != "somebody" || u.Object == nil || u.Object.Size != int64(len(content)) || u.Object.ContentType != "a/b" {
 			t.Fatalf("got %+v, %v", u, err)
 		}
 		if get(t, s, "x") != content {
