@@ -280,17 +280,69 @@ func TestLocal_Sweep(t *testing.T) {
 
 func TestEscapedPath(t *testing.T) {
 	seen := map[string]string{}
-	for _, n := range hurtful {
+	long := []string{strings.Repeat("n", 193) + "..", strings.Repeat("n", 194) + "..", strings.Repeat("n", 194) + ".", strings.Repeat(".", 1024)}
+	for i := range 400 {
+		long = append(long, strings.Repeat("n", i)+"~/.."+strings.Repeat("ü", 200))
+	}
+	for _, n := range slices.Concat(hurtful, long) {
 		p := escapedPath(n)
-		base := strings.TrimPrefix(p, escapedDir+"/")
 		if other, ok := seen[p]; ok {
 			t.Errorf("%q and %q share %q", n, other, p)
 		}
-		if base == p || base == "" || base == "." || base == ".." || strings.ContainsAny(base, "/\x00") || len(base) > maxEscaped {
-			t.Errorf("%q becomes %q", n, p)
-		}
 		seen[p] = n
+		if got, ok := nameOfPath(p); !ok || got != n {
+			t.Errorf("%q becomes %q, which is read as %q", n, p, got)
+		}
+		pieces := strings.Split(p, "/")
+		for i, piece := range pieces[1:] {
+			if folder := i < len(pieces)-2; len(piece) > maxPiece || strings.HasSuffix(piece, "~") != folder || strings.Trim(piece, ".") == "" || strings.Contains(piece, "\x00") {
+				t.Errorf("%q becomes %q", n, p)
+			}
+		}
+		if plain, ok := plainPath(n); ok {
+			if got, ok := nameOfPath(plain); !ok || got != n {
+				t.Errorf("%q is read as %q", plain, got)
+			}
+		}
 	}
+	for _, p := range []string{escapedDir, ".escaped/", ".escaped/a/b", ".escaped/a b", ".escaped/%2f", ".escaped/%zz", ".escaped/a~", ".escaped/a~/b", ".escaped/.a", "a//b", "../a", ".escaped/" + strings.Repeat("a", 130) + "~" + strings.Repeat("0", 64)} {
+		if n, ok := nameOfPath(p); ok {
+			t.Errorf("%q is read as %q", p, n)
+		}
+	}
+}
+
+// TestLocal_HashedPath has an object at the path that long names had at first.
+func TestLocal_HashedPath(t *testing.T) {
+	l := openLocal(t, t.TempDir(), LocalOptions{})
+	newBucket(t, l)
+	name := strings.Repeat("ü", 500)
+	put(t, l, name, "content")
+	old := escapedDir + "/" + strings.Repeat("%C3%BC", 21) + "%C3%~0123"
+	err := l.update(func(x index) error {
+		r, err := x.record("data", name)
+		if err != nil {
+			return err
+		}
+		if err := os.Rename(l.file("data", r.Path), l.file("data", old)); err != nil {
+			return err
+		}
+		l.dirs.prune(l.file("data", escapedDir), filepath.Dir(l.file("data", r.Path)))
+		r.Path = old
+		return x.putRecord("data", name, r)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if get(t, l, name) != "content" {
+		t.Fatal("content differs")
+	}
+	put(t, l, name, "new content")
+	if b, err := os.ReadFile(l.file("data", old)); err != nil || string(b) != "new content" {
+		t.Fatalf("got %q, %v", b, err)
+	}
+	move(t, l, name, name+"ü")
+	checkFiles(t, l)
 }
 
 func TestBatcher_Shares(t *testing.T) {
