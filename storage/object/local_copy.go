@@ -28,15 +28,27 @@ func (l *Local) Copy(ctx context.Context, c CopyRequest) (*Object, error) {
 	if c.Attributes != nil {
 		p.Attributes = c.Attributes.Clone()
 	}
-	if link != "" {
-		return l.placeOrRemove(&staged{path: link, sums: sums{o.Size, o.CRC32C, o.MD5}, components: o.Components}, p)
-	}
-	st, err := l.stage(ctx, src)
+	st, err := l.stageCopy(ctx, src, link, p)
 	if err != nil {
 		return nil, err
 	}
-	st.components = o.Components
 	return l.placeOrRemove(st, p)
+}
+
+// stageCopy stages the content of src, which will be the object p, from its
+// link, or by copying it if there is none.
+func (l *Local) stageCopy(ctx context.Context, src *content, link string, p PutRequest) (*staged, error) {
+	o := src.object
+	if link != "" {
+		replaceNote(filepath.Join(l.dir, link), p.Bucket, p.Name, note{Attributes: p.Attributes, Components: o.Components})
+		return &staged{path: link, sums: sums{o.Size, o.CRC32C, o.MD5}, components: o.Components}, nil
+	}
+	st, err := l.stage(ctx, p, o.Components, src)
+	if err != nil {
+		return nil, err
+	}
+	st.md5 = o.MD5
+	return st, nil
 }
 
 // link opens the source and gives it another name in the staging folder; an
@@ -89,12 +101,12 @@ func (l *Local) Compose(ctx context.Context, c ComposeRequest) (*Object, error) 
 		parts = append(parts, src)
 		components += max(1, src.object.Components)
 	}
-	st, err := l.stage(ctx, io.MultiReader(parts...))
+	st, err := l.stage(ctx, p, components, io.MultiReader(parts...))
 	if err != nil {
 		return nil, err
 	}
 	// As in Cloud Storage, what is composed has no MD5.
-	st.md5, st.components = nil, components
+	st.md5 = nil
 	return l.placeOrRemove(st, p)
 }
 
@@ -106,10 +118,10 @@ func (l *Local) Update(_ context.Context, u UpdateRequest) (*Object, error) {
 	if err := l.settleLeftover(u.Bucket, u.Name); err != nil {
 		return nil, err
 	}
-	var o *Object
+	var r *record
 	err := l.update(func(x index) error {
-		r, err := x.existing(u.Bucket, u.Name)
-		if err != nil {
+		var err error
+		if r, err = x.existing(u.Bucket, u.Name); err != nil {
 			return err
 		}
 		if err := u.If.checkRecord(r); err != nil {
@@ -121,8 +133,11 @@ func (l *Local) Update(_ context.Context, u UpdateRequest) (*Object, error) {
 		}
 		r.Metageneration++
 		r.Updated = now()
-		o = r.object(u.Bucket, u.Name)
 		return x.putRecord(u.Bucket, u.Name, r)
 	})
-	return o, err
+	if err != nil {
+		return nil, err
+	}
+	l.refreshNote(u.Bucket, u.Name, r)
+	return r.object(u.Bucket, u.Name), nil
 }

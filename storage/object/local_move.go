@@ -60,14 +60,11 @@ func (l *Local) stageMove(ctx context.Context, m MoveRequest) (*staged, *Object,
 	}
 	defer src.Close()
 	o := src.object
-	st := &staged{path: link, sums: sums{o.Size, o.CRC32C, o.MD5}}
-	if link == "" {
-		if st, err = l.stage(ctx, src); err != nil {
-			return nil, nil, err
-		}
-		st.md5 = o.MD5
+	p := PutRequest{Bucket: m.Bucket, Name: m.To, Attributes: o.Attributes}
+	st, err := l.stageCopy(ctx, src, link, p)
+	if err != nil {
+		return nil, nil, err
 	}
-	st.components = o.Components
 	st.moved = &moved{o.Name, o.Generation, o.Metageneration}
 	return st, o, nil
 }
@@ -93,6 +90,7 @@ func (x index) leaveMoved(bucket string, m *moved) (*record, error) {
 // removeDeleted removes the file of an object that has gone from the index, and
 // then the intent to do so. The caller holds the name's lock.
 func (l *Local) removeDeleted(bucket, name, path string) {
+	dropNote(l.file(bucket, path), bucket, name) // a hard link of it may live on
 	if err := l.unlink(bucket, path); err != nil {
 		// The object is gone all the same; the intent sees to its file.
 		l.leave(bucket, name)

@@ -88,8 +88,9 @@ func (l *Local) pour(ctx context.Context, f *os.File, d *digest, r io.Reader) er
 	}
 }
 
-// stage writes the content of r to a file of its own.
-func (l *Local) stage(ctx context.Context, r io.Reader) (st *staged, err error) {
+// stage writes the content of r, which will be the object p, to a file of its
+// own.
+func (l *Local) stage(ctx context.Context, p PutRequest, components int, r io.Reader) (st *staged, err error) {
 	f, err := os.CreateTemp(filepath.Join(l.dir, stageDir), "put-*")
 	if err != nil {
 		return nil, fmt.Errorf("stage an object: %w", noSpace(err))
@@ -106,11 +107,12 @@ func (l *Local) stage(ctx context.Context, r io.Reader) (st *staged, err error) 
 	if err := l.pour(ctx, f, d, r); err != nil {
 		return nil, err
 	}
+	writeNote(f.Name(), p.Bucket, p.Name, note{Attributes: p.Attributes, Components: components})
 	crash.Point("object staged")
 	if err := f.Sync(); err != nil {
 		return nil, fmt.Errorf("stage an object: %w", noSpace(err))
 	}
-	return &staged{path: filepath.Join(stageDir, filepath.Base(f.Name())), sums: d.sums()}, nil
+	return &staged{path: filepath.Join(stageDir, filepath.Base(f.Name())), sums: d.sums(), components: components}, nil
 }
 
 // digestFile computes the sums of a file.

@@ -223,6 +223,9 @@ func (l *Local) appendSpool(ctx context.Context, s *spool, r *uploadRecord, c Ch
 		}
 	}()
 	before := r.Size
+	if before == 0 {
+		replaceNote(f.Name(), r.Bucket, r.Name, note{Attributes: r.Attributes})
+	}
 	got, err := l.pourChunk(ctx, f, s.digest, c)
 	if serr := f.Sync(); serr != nil {
 		s.digest = nil

@@ -39,7 +39,7 @@ func (l *Local) Put(ctx context.Context, p PutRequest, body io.Reader) (*Object,
 	if err := l.checkPut(p); err != nil {
 		return nil, err
 	}
-	st, err := l.stage(ctx, body)
+	st, err := l.stage(ctx, p, 0, body)
 	if err != nil {
 		return nil, err
 	}
