@@ -10,6 +10,8 @@ var (
 	ErrNotModified error = ml.Errorf(ml.FailedPrecondition, "The object is the one that you have already.")
 	// ErrBucketNotEmpty says that a bucket still holds something.
 	ErrBucketNotEmpty error = ml.Errorf(ml.FailedPrecondition, "The bucket you tried to delete is not empty.")
+
+	errNoBucket error = ml.Errorf(ml.NotFound, "The specified bucket does not exist.")
 )
 
 // Conditions restricts a call to certain states of an object. Nil fields

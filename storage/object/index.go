@@ -100,7 +100,7 @@ func (x index) objects(bucket string) (*bolt.Bucket, error) {
 	if b := x.tx.Bucket(bktObjects).Bucket([]byte(bucket)); b != nil {
 		return b, nil
 	}
-	return nil, ml.Errorf(ml.NotFound, "The specified bucket does not exist.")
+	return nil, errNoBucket
 }
 
 // record gives what is known of an object; nil if there is none.
@@ -148,12 +148,8 @@ func (x index) deleteRecord(bucket, name string) error {
 // nextGeneration gives a number that is larger than all before, also where the
 // clock was put back: microseconds since 1970.
 func (x index) nextGeneration(now time.Time) (int64, error) {
-	meta := x.tx.Bucket(bktMeta)
-	g := now.UnixMicro()
-	if b := meta.Get(keyGeneration); len(b) == 8 {
-		g = max(g, int64(binary.BigEndian.Uint64(b))+1)
-	}
-	return g, meta.Put(keyGeneration, binary.BigEndian.AppendUint64(nil, uint64(g)))
+	g := max(now.UnixMicro(), x.generation()+1)
+	return g, x.sawGeneration(g)
 }
 
 func intentKey(bucket, name string) []byte { return []byte(bucket + "\x00" + name) }
@@ -178,4 +174,20 @@ func (x index) putIntent(bucket, name string, in *intent) error {
 
 func (x index) dropIntent(bucket, name string) error {
 	return x.tx.Bucket(bktIntents).Delete(intentKey(bucket, name))
+}
+
+// generation is the newest generation that the index knows of.
+func (x index) generation() int64 {
+	if b := x.tx.Bucket(bktMeta).Get(keyGeneration); len(b) == 8 {
+		return int64(binary.BigEndian.Uint64(b))
+	}
+	return 0
+}
+
+// sawGeneration makes those that follow larger than g.
+func (x index) sawGeneration(g int64) error {
+	if g <= x.generation() {
+		return nil
+	}
+	return x.tx.Bucket(bktMeta).Put(keyGeneration, binary.BigEndian.AppendUint64(nil, uint64(g)))
 }

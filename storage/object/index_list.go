@@ -72,19 +72,28 @@ func (s *scan) run() error {
 
 // first goes to where the page begins.
 func (s *scan) first() (k, v []byte) {
-	start := max(s.Prefix, s.StartOffset)
+	if start, ok := s.start(); ok {
+		return s.c.Seek([]byte(start))
+	}
+	return nil, nil
+}
+
+// start gives the lowest name that the page may begin with; ok is false if
+// there can be none.
+func (s *scan) start() (start string, ok bool) {
+	start = max(s.Prefix, s.StartOffset)
 	switch {
 	case s.StartAfter == "":
 	case s.fold(s.StartAfter) == s.StartAfter:
 		next := behind(s.StartAfter)
 		if next == nil {
-			return nil, nil
+			return "", false
 		}
 		start = max(start, string(next))
 	default:
 		start = max(start, s.StartAfter+"\x00") // the next name there can be
 	}
-	return s.c.Seek([]byte(start))
+	return start, true
 }
 
 func (s *scan) within(k []byte) bool {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"time"
@@ -83,15 +84,24 @@ func (x index) updateBucket(u BucketUpdate) (*Bucket, error) {
 	if err != nil {
 		return nil, err
 	}
+	if b, err = u.apply(b); err != nil {
+		return nil, err
+	}
+	return b, x.put(bktBuckets, []byte(b.Name), b)
+}
+
+// apply gives what becomes of a bucket.
+func (u BucketUpdate) apply(b *Bucket) (*Bucket, error) {
 	if err := u.If.checkBucket(b); err != nil {
 		return nil, err
 	}
-	kept := *b
-	if err := u.Change(b); err != nil {
+	changed := *b
+	changed.Labels, changed.Extra = maps.Clone(b.Labels), maps.Clone(b.Extra)
+	if err := u.Change(&changed); err != nil {
 		return nil, err
 	}
-	b.Name, b.Created, b.Metageneration, b.Updated = kept.Name, kept.Created, kept.Metageneration+1, now()
-	return b, x.put(bktBuckets, []byte(b.Name), b)
+	changed.Name, changed.Created, changed.Metageneration, changed.Updated = b.Name, b.Created, b.Metageneration+1, now()
+	return &changed, nil
 }
 
 // bucket gives what is kept of a bucket. NOT_FOUND.

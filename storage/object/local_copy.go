@@ -78,11 +78,19 @@ func (l *Local) linkLocked(c CopyRequest) (*content, string, error) {
 
 const maxComposeSources = 32
 
+// check gives INVALID_ARGUMENT for too few or too many sources.
+func (c ComposeRequest) check() error {
+	if n := len(c.Sources); n < 1 || n > maxComposeSources {
+		return ml.FieldErrorf("sourceObjects", "The number of source components provided (%d) must be from 1 to %d.", n, maxComposeSources)
+	}
+	return nil
+}
+
 // Compose implements ObjectWriter.
 func (l *Local) Compose(ctx context.Context, c ComposeRequest) (*Object, error) {
 	p := PutRequest{Bucket: c.Bucket, Name: c.Name, Attributes: c.Attributes, If: c.If}
-	if n := len(c.Sources); n < 1 || n > maxComposeSources {
-		return nil, ml.FieldErrorf("sourceObjects", "The number of source components provided (%d) must be from 1 to %d.", n, maxComposeSources)
+	if err := c.check(); err != nil {
+		return nil, err
 	}
 	if err := l.checkPut(p); err != nil {
 		return nil, err

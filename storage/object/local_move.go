@@ -27,8 +27,8 @@ func (l *Local) Move(ctx context.Context, m MoveRequest) (*Object, error) {
 	if err := l.checkPut(p); err != nil {
 		return nil, err
 	}
-	if m.From == m.To {
-		return nil, ml.FieldErrorf("destinationObject", "The object %s cannot be moved onto itself: give another name.", m.From)
+	if err := m.check(); err != nil {
+		return nil, err
 	}
 	defer l.names.lockBoth(m.Bucket, m.From, m.To)()
 	if err := errors.Join(l.settleLeftover(m.Bucket, m.From), l.settleLeftover(m.Bucket, m.To)); err != nil {
@@ -99,4 +99,12 @@ func (l *Local) removeDeleted(bucket, name, path string) {
 	}
 	crash.Point("object unlinked")
 	l.batch.later(func(tx *bolt.Tx) error { return index{tx}.dropIntent(bucket, name) })
+}
+
+// check gives INVALID_ARGUMENT for a move that goes nowhere.
+func (m MoveRequest) check() error {
+	if m.From == m.To {
+		return ml.FieldErrorf("destinationObject", "The object %s cannot be moved onto itself: give another name.", m.From)
+	}
+	return nil
 }

@@ -113,7 +113,7 @@ func (l *Local) holds(bucket string, in *intent) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	return d.crc.Sum32() == in.Record.CRC32C, nil
+	return d.crc == in.Record.CRC32C, nil
 }
 
 // settleUnlink removes the file of a deleted object, unless a later one of the

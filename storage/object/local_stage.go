@@ -2,10 +2,7 @@ package object
 
 import (
 	"context"
-	"crypto/md5"
 	"fmt"
-	"hash"
-	"hash/crc32"
 	"io"
 	"os"
 	"path/filepath"
@@ -22,31 +19,6 @@ type staged struct {
 	upload     string // the upload that it comes from
 	moved      *moved // the object that it is taken from
 }
-
-// sums is size and checksums of some content.
-type sums struct {
-	size   int64
-	crc32c uint32
-	md5    []byte
-}
-
-// digest computes sums.
-type digest struct {
-	size int64
-	crc  hash.Hash32
-	md5  hash.Hash
-}
-
-func newDigest() *digest { return &digest{crc: crc32.New(castagnoli), md5: md5.New()} }
-
-func (d *digest) Write(p []byte) (int, error) {
-	_, _ = d.crc.Write(p) // hashes never fail
-	_, _ = d.md5.Write(p)
-	d.size += int64(len(p))
-	return len(p), nil
-}
-
-func (d *digest) sums() sums { return sums{d.size, d.crc.Sum32(), d.md5.Sum(nil)} }
 
 const copyBuffer = 256 << 10
 

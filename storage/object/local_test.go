@@ -35,6 +35,7 @@ func openLocal(t *testing.T, dir string, o LocalOptions) *Local {
 
 func TestLocal_Store(t *testing.T) {
 	testStore(t, func(t *testing.T) Store {
+		t.Parallel()
 		l := openLocal(t, t.TempDir(), LocalOptions{})
 		t.Cleanup(func() { checkFiles(t, l) })
 		return l

@@ -36,6 +36,12 @@ type uploadRecord struct {
 	Updated time.Time `json:"updated"`
 	// Done is what the finished upload made.
 	Done *record `json:"done,omitempty"`
+	// S3 is where the content is if it goes to an S3 server.
+	S3 *s3Upload `json:"s3,omitempty"`
+}
+
+func newUploadRecord(p PutRequest) uploadRecord {
+	return uploadRecord{Bucket: p.Bucket, Name: p.Name, Attributes: p.Attributes, If: p.If, Expect: p.Expect, By: p.By, Updated: now()}
 }
 
 func (r *uploadRecord) upload() *Upload {
@@ -112,7 +118,7 @@ func (l *Local) BeginUpload(_ context.Context, p PutRequest) (string, error) {
 		return "", err
 	}
 	id := rand.Text()
-	r := uploadRecord{Bucket: p.Bucket, Name: p.Name, Attributes: p.Attributes, If: p.If, Expect: p.Expect, By: p.By, Updated: now()}
+	r := newUploadRecord(p)
 	return id, l.update(func(x index) error { return x.put(bktUploads, []byte(id), &r) })
 }
 
@@ -179,8 +185,8 @@ func (l *Local) AppendUpload(ctx context.Context, id string, c Chunk) (*Upload, 
 		l.forgetSpool(id)
 		return r.upload(), nil
 	}
-	if c.Offset > r.Size {
-		return nil, ml.Errorf(ml.Unavailable, "Invalid request. According to the Content-Range header, the upload offset is %d byte(s), which exceeds already uploaded size of %d byte(s).", c.Offset, r.Size)
+	if err := c.checkOffset(r.Size); err != nil {
+		return nil, err
 	}
 	complete, err := l.appendSpool(ctx, s, r, c)
 	if errors.Is(err, errLost) {
@@ -226,7 +232,10 @@ func (l *Local) appendSpool(ctx context.Context, s *spool, r *uploadRecord, c Ch
 	if before == 0 {
 		replaceNote(f.Name(), r.Bucket, r.Name, note{Attributes: r.Attributes})
 	}
-	got, err := l.pourChunk(ctx, f, s.digest, c)
+	got, err := c.pour(before, func(body io.Reader) (int64, error) {
+		err := l.pour(ctx, f, s.digest, body)
+		return s.digest.size - before, err
+	})
 	if serr := f.Sync(); serr != nil {
 		s.digest = nil
 		return false, fmt.Errorf("keep an upload: %w", noSpace(errors.Join(err, serr)))
@@ -256,9 +265,18 @@ func (l *Local) keepSpool(id string, r *uploadRecord, created bool) error {
 	return l.update(func(x index) error { return x.put(bktUploads, []byte(id), r) })
 }
 
-// pourChunk writes what is new in c behind the digest's content, and says how
-// many bytes c had.
-func (l *Local) pourChunk(ctx context.Context, f *os.File, d *digest, c Chunk) (int64, error) {
+// checkOffset is UNAVAILABLE if there is a gap between what an upload holds and
+// the chunk.
+func (c Chunk) checkOffset(size int64) error {
+	if c.Offset > size {
+		return ml.Errorf(ml.Unavailable, "Invalid request. According to the Content-Range header, the upload offset is %d byte(s), which exceeds already uploaded size of %d byte(s).", c.Offset, size)
+	}
+	return nil
+}
+
+// pour hands on what is new in c to an upload that holds size bytes, and says
+// how many bytes c had. take reads to the end and says how many it took.
+func (c Chunk) pour(size int64, take func(io.Reader) (int64, error)) (int64, error) {
 	if c.Body == nil {
 		return 0, nil
 	}
@@ -266,11 +284,11 @@ func (l *Local) pourChunk(ctx context.Context, f *os.File, d *digest, c Chunk) (
 	if c.Length >= 0 {
 		body = io.LimitReader(body, c.Length)
 	}
-	got, err := io.CopyN(io.Discard, body, d.size-c.Offset)
+	got, err := io.CopyN(io.Discard, body, size-c.Offset)
 	if err == nil {
-		before := d.size
-		err = l.pour(ctx, f, d, body)
-		got += d.size - before
+		var took int64
+		took, err = take(body)
+		got += took
 	} else if err == io.EOF {
 		err = nil
 	}

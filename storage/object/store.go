@@ -94,7 +94,9 @@ type Uploader interface {
 	AbortUpload(ctx context.Context, id string) error
 }
 
-// Reader is the content of one generation of an object.
+// Reader is the content of one generation of an object: from beginning to end, or
+// ABORTED where the object was overwritten or deleted meanwhile and the store
+// has not kept what it was.
 type Reader interface {
 	io.Reader
 	io.Seeker

@@ -46,7 +46,6 @@ func testStore(t *testing.T, open func(t *testing.T) Store) {
 		{"UploadRefused", testUploadRefused},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
 			test.run(t, open(t))
 		})
 	}
@@ -327,6 +326,9 @@ func testOverwriteWhileOpen(t *testing.T, s Store) {
 		t.Fatal(err)
 	}
 	b, err := io.ReadAll(r)
+	if ml.KindOf(err) == ml.Aborted && len(b) == 0 {
+		return // as a store may say, where it has not kept the old content
+	}
 	if err != nil || string(b) != "first content" || r.Object().Generation != first.Generation {
 		t.Fatalf("got %q, %v of generation %d", b, err, r.Object().Generation)
 	}

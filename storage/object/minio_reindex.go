@@ -1,0 +1,127 @@
+package object
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/minio/minio-go/v7"
+)
+
+// progressEvery is after how many objects Reindex tells how far it is.
+const progressEvery = 1000
+
+// Reindex implements Keeper: it compares the index with all that the server has,
+// and removes sidecars that say nothing any more. Bytes stays 0: S3 tells what
+// it knows of an object without reading it.
+func (m *MinIO) Reindex(ctx context.Context, progress func(Reindexed)) (Reindexed, error) {
+	var done Reindexed
+	buckets, err := m.Buckets(ctx)
+	if err != nil {
+		return done, err
+	}
+	for _, b := range buckets {
+		if err := m.reindexBucket(ctx, b.Name, &done, progress); err != nil {
+			return done, err
+		}
+	}
+	return done, nil
+}
+
+func (m *MinIO) reindexBucket(ctx context.Context, bucket string, done *Reindexed, progress func(Reindexed)) error {
+	before, err := m.etags(bucket)
+	if err != nil {
+		return err
+	}
+	if err := m.findHashed(ctx, bucket); err != nil {
+		return err
+	}
+	o := ListOptions{Max: progressEvery}
+	for {
+		page, err := m.List(ctx, bucket, o)
+		if err != nil {
+			return err
+		}
+		done.Objects += int64(len(page.Objects))
+		progress(*done)
+		if o.StartAfter = page.Next; page.Next == "" {
+			break
+		}
+	}
+	after, err := m.etags(bucket)
+	if err != nil {
+		return err
+	}
+	done.count(before, after)
+	progress(*done)
+	return m.clearSidecars(ctx, bucket)
+}
+
+// count adds how two states of a bucket differ.
+func (d *Reindexed) count(before, after map[string]string) {
+	for name, etag := range after {
+		switch was, ok := before[name]; {
+		case !ok:
+			d.Added++
+		case was != etag:
+			d.Changed++
+		}
+	}
+	for name := range before {
+		if _, ok := after[name]; !ok {
+			d.Removed++
+		}
+	}
+}
+
+// etags gives the ETags of a bucket's objects, as the index has them.
+func (m *MinIO) etags(bucket string) (map[string]string, error) {
+	all := map[string]string{}
+	err := m.view(func(x index) error {
+		objects, err := x.objects(bucket)
+		if err != nil {
+			return err
+		}
+		return objects.ForEach(func(k, v []byte) error {
+			r, err := decodeRecord(v)
+			if err == nil {
+				all[string(k)] = r.ETag
+			}
+			return err
+		})
+	})
+	return all, err
+}
+
+// clearSidecars removes the sidecars of what is no longer there.
+func (m *MinIO) clearSidecars(ctx context.Context, bucket string) error {
+	for i := range m.s3.Client.ListObjects(ctx, s3Bucket(bucket), minio.ListObjectsOptions{Prefix: sidecarKeys, Recursive: true}) {
+		if i.Err != nil {
+			return m.fault(i.Err)
+		}
+		b, err := m.sidecar(ctx, bucket, i.Key, "")
+		if err != nil {
+			return err
+		}
+		if b == nil || i.Key != sidecarKey(b.Name) || !strings.HasPrefix(i.Key, sidecarKeys) {
+			continue // not one of ours, or gone
+		}
+		if err := m.clearSidecar(ctx, bucket, b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m *MinIO) clearSidecar(ctx context.Context, bucket string, b *blob) error {
+	unlock := m.lockForWrite(bucket, b.Name)
+	defer unlock()
+	r, err := m.lookupLocked(ctx, bucket, b.Name)
+	if err != nil && !gone(err) || errors.Is(err, errNoBucket) {
+		return err
+	}
+	if r == nil || r.ETag != b.ETag {
+		m.dropSidecar(ctx, bucket, b.Name)
+	}
+	return nil
+}
