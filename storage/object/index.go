@@ -17,6 +17,7 @@ import (
 //	meta/
 //	    schema           the number of this layout, in decimal
 //	    generation       the newest generation given out, 8 bytes, big-endian
+//	    whole            there once all sidecars of an S3 server have been read
 //	buckets/
 //	    BUCKET           Bucket
 //	objects/
@@ -35,6 +36,7 @@ var (
 
 	keySchema     = []byte("schema")
 	keyGeneration = []byte("generation")
+	keyWhole      = []byte("whole")
 )
 
 const schema = "1"
@@ -190,4 +192,15 @@ func (x index) sawGeneration(g int64) error {
 		return nil
 	}
 	return x.tx.Bucket(bktMeta).Put(keyGeneration, binary.BigEndian.AppendUint64(nil, uint64(g)))
+}
+
+// isWhole reports whether setWhole was called.
+func (x index) isWhole() bool { return x.tx.Bucket(bktMeta).Get(keyWhole) != nil }
+
+// setWhole keeps that the index knows of all sidecars.
+func (x index) setWhole() error {
+	if x.isWhole() {
+		return nil
+	}
+	return x.tx.Bucket(bktMeta).Put(keyWhole, []byte("1"))
 }

@@ -67,11 +67,11 @@ type MinIO struct {
 
 var _ Store = (*MinIO)(nil)
 
-// How long the server may take. A request that fails is tried again twice.
+// How long the server may take. A request that fails is tried once more.
 const (
 	s3CheckTimeout  = 5 * time.Second
 	s3HeaderTimeout = time.Minute
-	s3Retries       = 3
+	s3Retries       = 2
 )
 
 // OpenMinIO opens the store. UNAVAILABLE if the server does not answer,
@@ -101,10 +101,12 @@ func OpenMinIO(ctx context.Context, o MinIOOptions) (*MinIO, error) {
 	return m, nil
 }
 
-// prepare brings the index up to what S3 listings do not show.
+// prepare brings the index up to what S3 listings do not show, and a new one up
+// to what the sidecars say.
 func (m *MinIO) prepare(ctx context.Context) error {
+	var whole bool
 	err := m.view(func(x index) error {
-		m.clock.last = x.generation()
+		m.clock.last, whole = x.generation(), x.isWhole()
 		return nil
 	})
 	if err != nil {
@@ -118,8 +120,14 @@ func (m *MinIO) prepare(ctx context.Context) error {
 		if err := m.findHashed(ctx, b.Name); err != nil {
 			return err
 		}
+		if whole {
+			continue
+		}
+		if err := m.takeInSidecars(ctx, b.Name); err != nil {
+			return err
+		}
 	}
-	return m.sweepUploads(ctx)
+	return errors.Join(m.update(index.setWhole), m.sweepUploads(ctx))
 }
 
 // Close implements Keeper.

@@ -154,32 +154,36 @@ func (m *MinIO) learn(ctx context.Context, bucket, name string, info minio.Objec
 			return nil, &ml.Error{Kind: ml.DataLoss, Message: fmt.Sprintf("The metadata of gs://%s/%s on the S3 server cannot be read.", bucket, name), Err: err}
 		}
 		// A copy that others made carries the blob of another name.
-		if b.Name == name && b.Size == info.Size || (b.Name == name || b.Name == "") && b.Partial {
-			r = ownRecord(b, info)
+		switch {
+		case b.Partial && (b.Name == name || b.Name == ""):
+			if r, err = m.completed(ctx, bucket, name, b, info); err != nil {
+				return nil, err
+			}
+		case b.Name == name && b.Size == info.Size:
+			r = &b.record
 		}
-	}
-	side, err := m.sidecar(ctx, bucket, sidecarKey(name), info.ETag)
-	if err != nil {
-		return nil, err
-	}
-	if side != nil && side.Name == name {
-		side.Size = info.Size
-		*r = side.record
-		r.Sidecar = true
 	}
 	r.Path, r.ETag = info.Key, info.ETag
 	m.clock.saw(r.Generation)
 	return r, nil
 }
 
-// ownRecord is what a blob says. A partial one does not know the checksum.
-func ownRecord(b *blob, info minio.ObjectInfo) *record {
-	r := b.record
-	r.Size = info.Size
-	if b.Partial && r.MD5 == nil && r.CRC32C == 0 {
-		r.NoCRC32C = r.Size > 0
+// completed is what a partial blob and its sidecar say. Without the sidecar the
+// checksums are not known.
+func (m *MinIO) completed(ctx context.Context, bucket, name string, b *blob, info minio.ObjectInfo) (*record, error) {
+	side, err := m.sidecar(ctx, bucket, sidecarKey(name), info.ETag)
+	if err != nil {
+		return nil, err
 	}
-	return &r
+	if side != nil && side.Name == name {
+		side.Sidecar = true
+		return &side.record, nil
+	}
+	b.Size = info.Size
+	if b.MD5 == nil && b.CRC32C == 0 {
+		b.NoCRC32C = b.Size > 0
+	}
+	return &b.record, nil
 }
 
 // foreignRecord is what S3 itself knows of an object. Its time has seconds only:

@@ -3,7 +3,6 @@ package object
 import (
 	"context"
 	"errors"
-	"strings"
 
 	"github.com/minio/minio-go/v7"
 )
@@ -93,8 +92,8 @@ func (m *MinIO) etags(bucket string) (map[string]string, error) {
 	return all, err
 }
 
-// clearSidecars removes the sidecars of what is no longer there.
-func (m *MinIO) clearSidecars(ctx context.Context, bucket string) error {
+// eachSidecar visits what is left of the sidecars of a bucket.
+func (m *MinIO) eachSidecar(ctx context.Context, bucket string, visit func(*blob) error) error {
 	for i := range m.s3.Client.ListObjects(ctx, s3Bucket(bucket), minio.ListObjectsOptions{Prefix: sidecarKeys, Recursive: true}) {
 		if i.Err != nil {
 			return m.fault(i.Err)
@@ -103,25 +102,46 @@ func (m *MinIO) clearSidecars(ctx context.Context, bucket string) error {
 		if err != nil {
 			return err
 		}
-		if b == nil || i.Key != sidecarKey(b.Name) || !strings.HasPrefix(i.Key, sidecarKeys) {
+		if b == nil || i.Key != sidecarKey(b.Name) {
 			continue // not one of ours, or gone
 		}
-		if err := m.clearSidecar(ctx, bucket, b); err != nil {
+		if err := visit(b); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (m *MinIO) clearSidecar(ctx context.Context, bucket string, b *blob) error {
-	unlock := m.lockForWrite(bucket, b.Name)
-	defer unlock()
-	r, err := m.lookupLocked(ctx, bucket, b.Name)
-	if err != nil && !gone(err) || errors.Is(err, errNoBucket) {
-		return err
-	}
-	if r == nil || r.ETag != b.ETag {
-		m.dropSidecar(ctx, bucket, b.Name)
-	}
-	return nil
+// clearSidecars removes the sidecars of what is no longer there.
+func (m *MinIO) clearSidecars(ctx context.Context, bucket string) error {
+	return m.eachSidecar(ctx, bucket, func(b *blob) error {
+		unlock := m.lockForWrite(bucket, b.Name)
+		defer unlock()
+		r, err := m.lookupLocked(ctx, bucket, b.Name)
+		if err != nil && !gone(err) || errors.Is(err, errNoBucket) {
+			return err
+		}
+		if r == nil || r.ETag != b.ETag {
+			m.dropSidecar(ctx, bucket, b.Name)
+		}
+		return nil
+	})
+}
+
+// takeInSidecars brings an index that was lost up to what the sidecars say.
+// Afterwards the index knows of each, and only objects whose own metadata names
+// one need theirs to be read.
+func (m *MinIO) takeInSidecars(ctx context.Context, bucket string) error {
+	return m.eachSidecar(ctx, bucket, func(b *blob) error {
+		info, err := m.s3.StatObject(ctx, s3Bucket(bucket), b.Path, minio.StatObjectOptions{})
+		if err = m.fault(err); gone(err) || err == nil && info.ETag != b.ETag {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		b.Sidecar = true
+		m.clock.saw(b.Generation)
+		return m.keep(bucket, b.Name, &b.record)
+	})
 }
