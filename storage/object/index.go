@@ -17,7 +17,7 @@ import (
 //	meta/
 //	    schema           the number of this layout, in decimal
 //	    generation       the newest generation given out, 8 bytes, big-endian
-//	    whole            there once all sidecars of an S3 server have been read
+//	    rebuild          "1" while the index has yet to be made from what is stored
 //	buckets/
 //	    BUCKET           Bucket
 //	objects/
@@ -36,7 +36,6 @@ var (
 
 	keySchema     = []byte("schema")
 	keyGeneration = []byte("generation")
-	keyWhole      = []byte("whole")
 )
 
 const schema = "1"
@@ -151,7 +150,7 @@ func (x index) deleteRecord(bucket, name string) error {
 // clock was put back: microseconds since 1970.
 func (x index) nextGeneration(now time.Time) (int64, error) {
 	g := max(now.UnixMicro(), x.generation()+1)
-	return g, x.sawGeneration(g)
+	return g, x.raiseGeneration(g)
 }
 
 func intentKey(bucket, name string) []byte { return []byte(bucket + "\x00" + name) }
@@ -186,21 +185,11 @@ func (x index) generation() int64 {
 	return 0
 }
 
-// sawGeneration makes those that follow larger than g.
-func (x index) sawGeneration(g int64) error {
+// raiseGeneration makes sure that generations given out from now on are larger
+// than g.
+func (x index) raiseGeneration(g int64) error {
 	if g <= x.generation() {
 		return nil
 	}
 	return x.tx.Bucket(bktMeta).Put(keyGeneration, binary.BigEndian.AppendUint64(nil, uint64(g)))
-}
-
-// isWhole reports whether setWhole was called.
-func (x index) isWhole() bool { return x.tx.Bucket(bktMeta).Get(keyWhole) != nil }
-
-// setWhole keeps that the index knows of all sidecars.
-func (x index) setWhole() error {
-	if x.isWhole() {
-		return nil
-	}
-	return x.tx.Bucket(bktMeta).Put(keyWhole, []byte("1"))
 }

@@ -22,6 +22,9 @@ type record struct {
 	// a key of the bucket on an S3 server.
 	Path string `json:"path"`
 	Attributes
+	// Modified is the time of the file, in nanoseconds since 1970; 0 where it is
+	// not known.
+	Modified int64 `json:"modified,omitempty"`
 	// What only objects on an S3 server have: the ETag by which the server knows
 	// this content, and whether a sidecar says what its own metadata cannot.
 	ETag     string `json:"etag,omitempty"`
@@ -37,10 +40,11 @@ func (r *record) object(bucket, name string) *Object {
 }
 
 // The first byte of an encoded record says what follows: s3Version is a record
-// of an object on an S3 server.
+// of an object on an S3 server, fileVersion one with the time of the file.
 const (
 	recordVersion = 1
 	s3Version     = 2
+	fileVersion   = 3
 )
 
 // Flags of a record of s3Version.
@@ -54,15 +58,11 @@ const (
 // metageneration, size, components, and the microseconds since 1970 of created
 // and updated; the crc32c in four bytes, lowest first; md5, path and content
 // type, each behind its length. Of an object on an S3 server the flags, as a
-// varint, and the ETag behind its length come next. JSON of the other attributes
-// follows if there are any.
+// varint, and the ETag behind its length come next; of one in a file its time.
+// JSON of the other attributes follows if there are any.
 func (r *record) encode() ([]byte, error) {
 	b := make([]byte, 0, 160)
-	if r.ETag == "" {
-		b = append(b, recordVersion)
-	} else {
-		b = append(b, s3Version)
-	}
+	b = append(b, r.version())
 	for _, n := range []int64{r.Generation, r.Metageneration, r.Size, int64(r.Components), r.Created.UnixMicro(), r.Updated.UnixMicro()} {
 		b = binary.AppendVarint(b, n)
 	}
@@ -70,9 +70,12 @@ func (r *record) encode() ([]byte, error) {
 	for _, s := range []string{string(r.MD5), r.Path, r.ContentType} {
 		b = append(binary.AppendUvarint(b, uint64(len(s))), s...)
 	}
-	if r.ETag != "" {
+	switch r.version() {
+	case s3Version:
 		b = binary.AppendVarint(b, r.flags())
 		b = append(binary.AppendUvarint(b, uint64(len(r.ETag))), r.ETag...)
+	case fileVersion:
+		b = binary.AppendVarint(b, r.Modified)
 	}
 	rest := r.Attributes
 	rest.ContentType = ""
@@ -84,6 +87,16 @@ func (r *record) encode() ([]byte, error) {
 		b = append(b, tail...)
 	}
 	return b, nil
+}
+
+func (r *record) version() byte {
+	switch {
+	case r.ETag != "":
+		return s3Version
+	case r.Modified != 0:
+		return fileVersion
+	}
+	return recordVersion
 }
 
 func (r *record) flags() (f int64) {
@@ -100,7 +113,7 @@ var errRecord = errors.New("the objects' index has a record that cannot be read"
 
 // decodeRecord reads what encode made. The record shares nothing with b.
 func decodeRecord(b []byte) (*record, error) {
-	if len(b) == 0 || b[0] != recordVersion && b[0] != s3Version {
+	if len(b) == 0 || b[0] < recordVersion || b[0] > fileVersion {
 		return nil, errRecord
 	}
 	d := decoder{b: b[1:]}
@@ -114,10 +127,13 @@ func decodeRecord(b []byte) (*record, error) {
 	}
 	r.Path = string(d.counted())
 	contentType := string(d.counted())
-	if b[0] == s3Version {
+	switch b[0] {
+	case s3Version:
 		flags := d.varint()
 		r.Sidecar, r.NoCRC32C = flags&flagSidecar != 0, flags&flagNoCRC32C != 0
 		r.ETag = string(d.counted())
+	case fileVersion:
+		r.Modified = d.varint()
 	}
 	if d.bad {
 		return nil, errRecord

@@ -13,6 +13,7 @@ var records = []*record{
 		Generation: 1 << 60, Metageneration: 7, Size: 1 << 50, CRC32C: 0xdeadbeef, MD5: []byte("0123456789abcdef"), Components: 3, Created: now(), Updated: now(),
 		Path: "a/b ü", Attributes: Attributes{ContentType: "t/t", ContentEncoding: "gzip", CacheControl: "no-store", Metadata: map[string]string{"K": "v"}},
 	},
+	{Generation: 7, Created: now(), Updated: now(), Path: "a/b", Modified: 1 << 60, Attributes: Attributes{ContentType: "t/t"}},
 	{
 		Generation: 7, Created: now(), Updated: now(), Path: "a/b", ETag: "0123-4", Sidecar: true, NoCRC32C: true, Attributes: Attributes{ContentType: "t/t", StorageClass: "NEARLINE"},
 	},

@@ -5,17 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
-	"os"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
-	bolt "go.etcd.io/bbolt"
-	bolterrors "go.etcd.io/bbolt/errors"
-
-	"hearth/ml"
 )
 
 // LocalOptions adjusts a Local.
@@ -29,12 +24,14 @@ type LocalOptions struct {
 
 // Local is the Store of plain files.
 type Local struct {
+	*indexDB
 	dir   string
 	o     LocalOptions
-	db    *bolt.DB
-	batch *batcher
 	names nameLocks
 	dirs  folders
+	// buckets is held while a bucket comes or goes, so that its folder and its
+	// place in the index agree.
+	buckets sync.Mutex
 	// leftovers has the intent keys of names on which an error left an intent.
 	leftovers sync.Map
 	links     atomic.Int64 // names hard links in .tmp
@@ -51,61 +48,60 @@ type Local struct {
 var _ Store = (*Local)(nil)
 
 // OpenLocal opens the store in dir, which it makes if need be, and repairs what
-// a crash left half done. Only one process may have it open:
-// FAILED_PRECONDITION for the second.
+// a crash left half done. An index that is missing or damaged is made anew from
+// the files, which takes as long as reading them. Only one process may have the
+// store open: FAILED_PRECONDITION for the second.
 func OpenLocal(dir string, o LocalOptions) (*Local, error) {
-	for _, d := range []string{dir, filepath.Join(dir, stageDir), filepath.Join(dir, uploadDir)} {
-		if err := os.MkdirAll(d, 0o700); err != nil {
-			return nil, fmt.Errorf("open the objects: %w", err)
-		}
-	}
-	db, err := bolt.Open(filepath.Join(dir, indexFile), 0o600, &bolt.Options{Timeout: time.Second})
-	if errors.Is(err, bolterrors.ErrTimeout) {
-		return nil, ml.Errorf(ml.FailedPrecondition, "the objects in %s are in use by another process", dir)
+	dir, err := filepath.Abs(dir)
+	if err == nil {
+		err = makeFolders(dir, stageDir, uploadDir)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("open the objects' index in %s: %w", dir, err)
+		return nil, fmt.Errorf("open the objects: %w", noSpace(err))
 	}
-	l := &Local{dir: dir, o: o, db: db, batch: newBatcher(db)}
+	x, err := recoverIndex(dir, o.Log)
+	if err != nil {
+		return nil, err
+	}
+	l := &Local{indexDB: x, dir: dir, o: o}
 	l.names.seed = maphash.MakeSeed()
 	l.uploads.open = map[string]*spool{}
-	if err := errors.Join(db.Update(prepareIndex), syncFolder(dir)); err != nil {
-		return nil, errors.Join(err, db.Close())
-	}
-	if err := l.reconcile(); err != nil {
-		return nil, errors.Join(fmt.Errorf("repair the objects in %s: %w", dir, err), db.Close())
+	if err := l.repair(); err != nil {
+		return nil, errors.Join(fmt.Errorf("repair the objects in %s: %w", dir, err), x.db.Close())
 	}
 	return l, nil
+}
+
+// repair makes the store whole before others use it.
+func (l *Local) repair() error {
+	if err := l.reconcile(); err != nil {
+		return err
+	}
+	rebuild, err := l.rebuilding()
+	if err != nil || !rebuild {
+		return err
+	}
+	done, err := l.Reindex(context.Background(), nil)
+	if err != nil {
+		return err
+	}
+	if done.Objects > 0 {
+		l.o.Log.Warn().Int64("objects", done.Objects).Msg("made the objects' index from their files")
+	}
+	return l.rebuilt()
 }
 
 // Close ends the use of the store. Calls that are under way fail. It may be
 // called again.
 func (l *Local) Close() error {
 	l.closing.Do(func() {
-		l.batch.close()
-		l.closed = l.db.Close()
+		l.closed = l.indexDB.close()
 	})
 	return l.closed
 }
 
 // Check implements Keeper.
 func (l *Local) Check(context.Context) error { return nil }
-
-// Reindex implements Keeper.
-func (l *Local) Reindex(context.Context, func(Reindexed)) (Reindexed, error) {
-	return Reindexed{}, ml.Errorf(ml.Unimplemented, "not there yet")
-}
-
-// view runs f in a transaction that only reads.
-func (l *Local) view(f func(x index) error) error {
-	return l.db.View(func(tx *bolt.Tx) error { return f(index{tx}) })
-}
-
-// update runs f in a transaction and returns when that is durable. An f that
-// returns an error must have written nothing.
-func (l *Local) update(f func(x index) error) error {
-	return l.batch.update(func(tx *bolt.Tx) error { return f(index{tx}) })
-}
 
 // file gives the path of a file of a bucket.
 func (l *Local) file(bucket, path string) string { return filepath.Join(l.dir, bucket, path) }

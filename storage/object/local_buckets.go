@@ -24,12 +24,22 @@ func (l *Local) CreateBucket(_ context.Context, b Bucket) (*Bucket, error) {
 	if err := l.checkSpace(); err != nil {
 		return nil, err
 	}
+	l.buckets.Lock()
+	defer l.buckets.Unlock()
 	if err := l.dirs.ensure(l.dir, filepath.Join(l.dir, b.Name)); err != nil {
 		return nil, fmt.Errorf("make the folder of bucket %s: %w", b.Name, noSpace(err))
 	}
 	b.Created, b.Metageneration = now(), 1
 	b.Updated = b.Created
-	err := l.update(func(x index) error {
+	if err := l.addBucket(b); err != nil {
+		return nil, err
+	}
+	return &b, nil
+}
+
+// addBucket puts an empty bucket into the index.
+func (l *Local) addBucket(b Bucket) error {
+	return l.update(func(x index) error {
 		if x.tx.Bucket(bktObjects).Bucket([]byte(b.Name)) != nil {
 			return ml.Errorf(ml.AlreadyExists, "Your previous request to create the named bucket succeeded and you already own it.")
 		}
@@ -38,10 +48,6 @@ func (l *Local) CreateBucket(_ context.Context, b Bucket) (*Bucket, error) {
 		}
 		return x.put(bktBuckets, []byte(b.Name), b)
 	})
-	if err != nil {
-		return nil, err
-	}
-	return &b, nil
 }
 
 // Bucket implements BucketStore.
@@ -116,6 +122,8 @@ func (x index) bucket(name string) (*Bucket, error) {
 
 // DeleteBucket implements BucketStore.
 func (l *Local) DeleteBucket(_ context.Context, name string, cond Conditions) error {
+	l.buckets.Lock()
+	defer l.buckets.Unlock()
 	err := l.update(func(x index) error {
 		objects, err := x.objects(name)
 		if err != nil {

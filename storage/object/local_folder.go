@@ -27,6 +27,27 @@ type folders struct {
 // few syncs again.
 const maxDurable = 10_000
 
+// makeFolders makes dir with folders inside, and returns when all of them are
+// durable, and the folders above them.
+func makeFolders(dir string, inside ...string) error {
+	for _, name := range inside {
+		if err := os.MkdirAll(filepath.Join(dir, name), 0o700); err != nil {
+			return err
+		}
+	}
+	for {
+		// Others' folders may not be ours to open.
+		if err := syncFolder(dir); err != nil && !errors.Is(err, os.ErrPermission) && !errors.Is(err, syscall.EINVAL) {
+			return err
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return nil
+		}
+		dir = parent
+	}
+}
+
 // ensure makes dir, below root, and returns when it and all folders between
 // are durable.
 func (f *folders) ensure(root, dir string) error {

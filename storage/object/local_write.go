@@ -131,11 +131,15 @@ func (l *Local) bring(bucket string, in *intent) error {
 // intend checks the conditions and makes the intent durable.
 func (l *Local) intend(st *staged, p PutRequest, escape bool) (*intent, error) {
 	at := now()
+	file, err := os.Lstat(filepath.Join(l.dir, st.path))
+	if err != nil {
+		return nil, err
+	}
 	in := &intent{From: st.path, Upload: st.upload, Moved: st.moved, Record: record{
 		Metageneration: 1, Size: st.size, CRC32C: st.crc32c, MD5: st.md5, Components: st.components,
-		Created: at, Updated: at, Attributes: p.Attributes,
+		Created: at, Updated: at, Attributes: p.Attributes, Modified: file.ModTime().UnixNano(),
 	}}
-	err := l.update(func(x index) error {
+	err = l.update(func(x index) error {
 		old, err := x.record(p.Bucket, p.Name)
 		if err != nil {
 			return err

@@ -71,6 +71,7 @@ var _ Store = (*MinIO)(nil)
 const (
 	s3CheckTimeout  = 5 * time.Second
 	s3HeaderTimeout = time.Minute
+	s3StartTimeout  = 20 * time.Second
 	s3Retries       = 2
 )
 
@@ -87,10 +88,10 @@ func OpenMinIO(ctx context.Context, o MinIOOptions) (*MinIO, error) {
 		}
 	}
 	m := &MinIO{o: o, s3: minio.Core{Client: client}}
-	if err := m.Check(ctx); err != nil {
+	if err := m.awaitServer(ctx); err != nil {
 		return nil, err
 	}
-	if m.indexDB, err = openIndex(o.Dir); err != nil {
+	if m.indexDB, err = recoverIndex(o.Dir, o.Log); err != nil {
 		return nil, err
 	}
 	m.names.seed, m.buckets.seed = maphash.MakeSeed(), maphash.MakeSeed()
@@ -101,12 +102,32 @@ func OpenMinIO(ctx context.Context, o MinIOOptions) (*MinIO, error) {
 	return m, nil
 }
 
+// awaitServer is Check, but waits for a server that is just starting.
+func (m *MinIO) awaitServer(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, s3StartTimeout)
+	defer cancel()
+	for {
+		err := m.Check(ctx)
+		if minio.ToErrorResponse(errors.Unwrap(err)).Code != "XMinioServerNotInitialized" {
+			return err
+		}
+		select {
+		case <-time.After(s3StartTimeout / 100):
+		case <-ctx.Done():
+			return err
+		}
+	}
+}
+
 // prepare brings the index up to what S3 listings do not show, and a new one up
 // to what the sidecars say.
 func (m *MinIO) prepare(ctx context.Context) error {
-	var whole bool
-	err := m.view(func(x index) error {
-		m.clock.last, whole = x.generation(), x.isWhole()
+	rebuild, err := m.rebuilding()
+	if err != nil {
+		return err
+	}
+	err = m.view(func(x index) error {
+		m.clock.last = x.generation()
 		return nil
 	})
 	if err != nil {
@@ -120,14 +141,14 @@ func (m *MinIO) prepare(ctx context.Context) error {
 		if err := m.findHashed(ctx, b.Name); err != nil {
 			return err
 		}
-		if whole {
+		if !rebuild {
 			continue
 		}
 		if err := m.takeInSidecars(ctx, b.Name); err != nil {
 			return err
 		}
 	}
-	return errors.Join(m.update(index.setWhole), m.sweepUploads(ctx))
+	return errors.Join(m.rebuilt(), m.sweepUploads(ctx))
 }
 
 // Close implements Keeper.

@@ -83,7 +83,7 @@ func (m *MinIO) keep(bucket, name string, r *record) error {
 		if err := x.putRecord(bucket, name, r); err != nil {
 			return err
 		}
-		return x.sawGeneration(r.Generation)
+		return x.raiseGeneration(r.Generation)
 	})
 }
 

@@ -7,14 +7,14 @@ import (
 	"github.com/minio/minio-go/v7"
 )
 
-// progressEvery is after how many objects Reindex tells how far it is.
-const progressEvery = 1000
-
 // Reindex implements Keeper: it compares the index with all that the server has,
 // and removes sidecars that say nothing any more. Bytes stays 0: S3 tells what
 // it knows of an object without reading it.
 func (m *MinIO) Reindex(ctx context.Context, progress func(Reindexed)) (Reindexed, error) {
 	var done Reindexed
+	if progress == nil {
+		progress = func(Reindexed) {}
+	}
 	buckets, err := m.Buckets(ctx)
 	if err != nil {
 		return done, err

@@ -57,7 +57,7 @@ func (s *minioServer) start() {
 		s.t.Fatal(err)
 	}
 	for deadline := time.Now().Add(patience); ; {
-		res, err := http.Get(s.endpoint + "/minio/health/live")
+		res, err := http.Get(s.endpoint + "/minio/health/cluster")
 		if err == nil {
 			res.Body.Close()
 			if res.StatusCode == http.StatusOK {
