@@ -89,7 +89,7 @@ func (a *Appliance) openStorage() error {
 	a.db = db
 	a.closeLater(db)
 	a.objects, err = object.OpenLocal(a.path("objects"), object.LocalOptions{
-		ReserveBytes: int64(a.config.Storage.Reserve),
+		ReserveBytes: 0,
 		Log:          a.component("storage"),
 	})
 	if err != nil {

@@ -43,7 +43,10 @@ type LogConfig struct {
 
 // StorageConfig is about the bucket.
 type StorageConfig struct {
-	Reserve Size `toml:"reserve"`
+	Backend    string      `toml:"backend"`
+	Reserve    Share       `toml:"reserve"`
+	ReserveMin Size        `toml:"reserve_min"`
+	MinIO      MinIOConfig `toml:"minio"`
 }
 
 // RuntimesConfig is about TensorFlow installs.
@@ -79,7 +82,7 @@ func DefaultConfig() Config {
 	return Config{
 		Listen:   ListenConfig{Address: "127.0.0.1:8080", Names: []string{}},
 		Log:      LogConfig{Level: "info", Format: "auto"},
-		Storage:  StorageConfig{Reserve: 1 << 30},
+		Storage:  defaultStorage(),
 		Runtimes: RuntimesConfig{Default: "2.21", Aliases: map[string]string{}, Python: "python3"},
 		Scheduler: SchedulerConfig{
 			JobMemory:   1 << 30,
@@ -140,5 +143,5 @@ func (c *Config) Resolve() error {
 	if c.Predict.MaxInFlight <= 0 {
 		return errors.New("predict.max_in_flight must be at least 1")
 	}
-	return nil
+	return c.Storage.resolve()
 }

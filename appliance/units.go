@@ -67,7 +67,7 @@ type Share struct {
 	Bytes   Size
 }
 
-// UnmarshalText reads "80%" or "12GiB".
+// UnmarshalText reads "80%" or "12GiB". No share at all is "0%" or "0".
 func (s *Share) UnmarshalText(b []byte) error {
 	num, ok := strings.CutSuffix(strings.TrimSpace(string(b)), "%")
 	if !ok {
@@ -75,7 +75,7 @@ func (s *Share) UnmarshalText(b []byte) error {
 		return s.Bytes.UnmarshalText(b)
 	}
 	p, err := strconv.ParseFloat(num, 64)
-	if err != nil || p <= 0 || p > 100 {
+	if err != nil || p < 0 || p > 100 {
 		return fmt.Errorf(`%q is not a percentage such as "80%%"`, b)
 	}
 	*s = Share{Percent: p}
