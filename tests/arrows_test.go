@@ -39,6 +39,7 @@ var arrows = []struct{ folder, may, reason string }{
 	{"storage/metadata", "ml ml/crash", "knows the vocabulary only"},
 	{"storage/object", "ml ml/crash", "knows the vocabulary only"},
 	{"storage/logs", "ml", "knows the vocabulary only"},
+	{"storage/lineage", "ml", "knows the vocabulary only"},
 	{"tests", "*", "tests may look everywhere"},
 }
 
