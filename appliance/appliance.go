@@ -19,6 +19,7 @@ import (
 	"hearth/scheduler/process"
 	"hearth/scheduler/runtimes"
 	"hearth/serving"
+	"hearth/storage/lineage"
 	"hearth/storage/logs"
 	"hearth/storage/metadata"
 	"hearth/storage/object"
@@ -36,8 +37,11 @@ type Appliance struct {
 
 	db         *metadata.DB
 	logs       *logs.Store
-	objects    *object.Local
 	supervisor *process.Supervisor
+	minio      *minioServer // nil unless Hearth runs one
+	objects    object.Store
+	reserve    int64 // what stays free on the bucket's disk, in bytes
+	lineage    *lineage.Recorder
 	runtimes   *runtimes.Store
 	gpus       *gpu.Driver
 	gpuError   error
@@ -49,11 +53,14 @@ type Appliance struct {
 }
 
 // Open takes the data folder, opens everything in it and listens, but serves
-// nothing before Run. config must be resolved. An error leaves nothing open.
-func Open(config Config, version string, log zerolog.Logger) (*Appliance, error) {
+// nothing before Run. ctx bounds the wait for the bucket's server. config must
+// be resolved. An error leaves nothing open.
+func Open(ctx context.Context, config Config, version string, log zerolog.Logger) (*Appliance, error) {
 	a := &Appliance{config: config, version: version, log: log, began: time.Now()}
-	for _, step := range []func() error{a.openData, a.openStorage, a.openGPUs, a.openProcesses, a.openDoor, a.openScheduler, a.mount} {
-		if err := step(); err != nil {
+	for _, step := range []func(context.Context) error{
+		a.openData, a.openRecords, a.openGPUs, a.openProcesses, a.openDoor, a.openBucket, a.openServing, a.openScheduler, a.mount,
+	} {
+		if err := step(ctx); err != nil {
 			return nil, errors.Join(err, a.Close())
 		}
 	}
@@ -69,7 +76,7 @@ func (a *Appliance) component(name string) zerolog.Logger {
 
 func (a *Appliance) closeLater(c io.Closer) { a.closers = append(a.closers, c.Close) }
 
-func (a *Appliance) openData() error {
+func (a *Appliance) openData(context.Context) error {
 	if err := os.MkdirAll(a.config.Data, 0o700); err != nil {
 		return fmt.Errorf("make the data folder: %w", err)
 	}
@@ -81,28 +88,22 @@ func (a *Appliance) openData() error {
 	return nil
 }
 
-func (a *Appliance) openStorage() error {
+// openRecords opens what is kept about jobs, models and versions.
+func (a *Appliance) openRecords(context.Context) error {
 	db, err := metadata.Open(a.path("hearth.db"))
 	if err != nil {
 		return err
 	}
 	a.db = db
 	a.closeLater(db)
-	a.objects, err = object.OpenLocal(a.path("objects"), object.LocalOptions{
-		ReserveBytes: 0,
-		Log:          a.component("storage"),
-	})
-	if err != nil {
-		return err
-	}
-	a.closeLater(a.objects)
 	a.logs = logs.Open(a.path("attempts"))
-	return nil
+	a.lineage, err = lineage.Open(a.path("lineage"), a.component("lineage"))
+	return err
 }
 
 // openGPUs finds the devices. A driver that is there but fails does not keep
 // the daemon from starting: it is said loudly, here and in the status.
-func (a *Appliance) openGPUs() error {
+func (a *Appliance) openGPUs(context.Context) error {
 	a.gpus, a.gpuError = gpu.Detect()
 	if a.gpuError != nil {
 		a.log.Error().Err(a.gpuError).Msg("a GPU driver is present but fails: jobs that need a GPU are refused")
@@ -122,18 +123,31 @@ func (a *Appliance) Run(ctx context.Context) error {
 	g.Go(func() error { return a.door.Run(ctx) })
 	g.Go(func() error { return a.scheduler.Run(ctx) })
 	g.Go(func() error { return a.serving.Run(ctx) })
+	g.Go(func() error { return a.lineage.Run(ctx) })
+	if a.minio != nil {
+		g.Go(func() error { return a.minio.Run(ctx) })
+	}
 	g.Go(func() error { return a.awaitReady(ctx) })
 	err := g.Wait()
+	a.lineage.Flush() // what the last requests used
 	if a.endWorkers.Load() {
-		err = errors.Join(err, a.serving.EndWorkers(context.WithoutCancel(ctx)))
+		err = errors.Join(err, a.endServers(context.WithoutCancel(ctx)))
 	}
 	a.log.Info().Msg("ended")
 	return err
 }
 
-// EndWorkers makes Run end the model workers too when it ends: nobody is going
-// to take them over soon.
+// EndWorkers makes Run end the model workers, and the MinIO server that Hearth
+// runs, when it ends: nobody is going to take them over soon.
 func (a *Appliance) EndWorkers() { a.endWorkers.Store(true) }
+
+func (a *Appliance) endServers(ctx context.Context) error {
+	err := a.serving.EndWorkers(ctx)
+	if a.minio != nil {
+		err = errors.Join(err, a.minio.end(ctx))
+	}
+	return err
+}
 
 // awaitReady says when jobs are re-attached and versions loaded.
 func (a *Appliance) awaitReady(ctx context.Context) error {

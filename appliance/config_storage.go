@@ -138,37 +138,3 @@ func (m *MinIOConfig) findKeys() error {
 	}
 	return nil
 }
-
-// minioKeys open a MinIO server.
-type minioKeys struct{ access, secret string }
-
-// Variables of MinIO's own environment file.
-const (
-	rootUserVariable     = "MINIO_ROOT_USER"
-	rootPasswordVariable = "MINIO_ROOT_PASSWORD"
-)
-
-// readKeys reads a file with the lines MINIO_ROOT_USER=… and
-// MINIO_ROOT_PASSWORD=…. They may stand behind "export" and in quotes; other
-// lines say nothing.
-func readKeys(path string) (minioKeys, error) {
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return minioKeys{}, err
-	}
-	found := map[string]string{}
-	for line := range strings.Lines(string(b)) {
-		line = strings.TrimPrefix(strings.TrimSpace(line), "export ")
-		name, value, _ := strings.Cut(line, "=")
-		if n := len(value); n >= 2 && (value[0] == '"' || value[0] == '\'') && value[n-1] == value[0] {
-			value = value[1 : n-1]
-		}
-		found[strings.TrimSpace(name)] = value
-	}
-	for _, name := range []string{rootUserVariable, rootPasswordVariable} {
-		if found[name] == "" {
-			return minioKeys{}, fmt.Errorf("%s has no line %s=…", path, name)
-		}
-	}
-	return minioKeys{found[rootUserVariable], found[rootPasswordVariable]}, nil
-}

@@ -19,9 +19,9 @@ import (
 	"hearth/serving"
 )
 
-// openProcesses makes what runs processes: the runtimes, the supervisor and
-// the two that use it, scheduler and serving.
-func (a *Appliance) openProcesses() error {
+// openProcesses makes the supervisor of processes and the runtimes that they
+// use.
+func (a *Appliance) openProcesses(context.Context) error {
 	var err error
 	a.runtimes, err = runtimes.Open(runtimes.Options{
 		Dir: a.path("runtimes"), Environments: a.path("environments"),
@@ -33,9 +33,10 @@ func (a *Appliance) openProcesses() error {
 		return err
 	}
 	a.supervisor, err = process.Open(process.Options{Dir: a.path("attempts"), Log: a.log})
-	if err != nil {
-		return err
-	}
+	return err
+}
+
+func (a *Appliance) openServing(context.Context) error {
 	a.serving = serving.New(serving.Options{
 		DB: a.db, Objects: a.objects, Executor: a.supervisor, Runtimes: servingRuntimes{a.runtimes},
 		Dir: a.path("models"), Executable: "/proc/self/exe", Tail: a.logs.Tail,
@@ -56,7 +57,7 @@ func (a *Appliance) devices() []string {
 }
 
 // openDoor listens, so that jobs can be told where.
-func (a *Appliance) openDoor() error {
+func (a *Appliance) openDoor(context.Context) error {
 	token, err := secret(a.config.Data, tokenFile)
 	if err != nil {
 		return err
@@ -82,7 +83,7 @@ func (a *Appliance) openDoor() error {
 	return nil
 }
 
-func (a *Appliance) openScheduler() error {
+func (a *Appliance) openScheduler(context.Context) error {
 	key, err := secret(a.config.Data, keyFile)
 	if err != nil {
 		return err
@@ -103,7 +104,7 @@ func (a *Appliance) openScheduler() error {
 }
 
 // mount puts the APIs behind the door.
-func (a *Appliance) mount() error {
+func (a *Appliance) mount(context.Context) error {
 	a.door.Mount(api.Handlers{
 		ML: mlv1.New(mlv1.Options{
 			HasProject: hasProject, Jobs: a.scheduler, JobReader: a.db, Catalogue: a.serving, CatalogueReader: a.db,
@@ -116,9 +117,10 @@ func (a *Appliance) mount() error {
 		}),
 		Hearth: hearthv1.New(hearthv1.Options{
 			Status: a.status, Runtimes: runtimesAPI{a.runtimes, a.db, a.scheduler},
-			CA: func() ([]byte, error) { return os.ReadFile(a.door.CABundle()) },
+			CA:      func() ([]byte, error) { return os.ReadFile(a.door.CABundle()) },
+			Lineage: a.jobLineage, Reindex: a.objects.Reindex,
 		}),
-		BucketExists: func(name string) bool { _, err := a.objects.Bucket(context.Background(), name); return err == nil },
+		BucketExists: a.bucketExists,
 		Ready:        a.checkReady,
 	})
 	return nil

@@ -10,7 +10,7 @@ import (
 )
 
 // status is the state of the whole installation, for /hearth/v1/status.
-func (a *Appliance) status(context.Context) (ml.Installation, error) {
+func (a *Appliance) status(ctx context.Context) (ml.Installation, error) {
 	isolation := a.supervisor.Isolation()
 	s := ml.Installation{
 		Version: a.version, Project: Project, Endpoint: "http://" + a.door.Addr().String(), Data: a.config.Data,
@@ -19,6 +19,7 @@ func (a *Appliance) status(context.Context) (ml.Installation, error) {
 		Devices:   []ml.Device{}, Queue: []ml.QueuedJob{}, Versions: []ml.ServedVersion{}, Runtimes: []string{},
 	}
 	a.addDevices(&s)
+	s.Bucket = a.bucketStatus(ctx)
 	if err := a.addJobs(&s); err != nil {
 		return s, err
 	}

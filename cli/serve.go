@@ -47,7 +47,7 @@ func serve(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	a, err := appliance.Open(config, Version, log)
+	a, err := appliance.Open(c.Context, config, Version, log)
 	if err != nil {
 		return err
 	}

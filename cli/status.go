@@ -96,6 +96,7 @@ func printStatus(c *cli.Context, s *ml.Installation) {
 	facts := [][]string{
 		{"data", s.Data},
 		{"disk", fmt.Sprintf("%s free of %s", bytesText(s.Disk.FreeBytes), bytesText(s.Disk.TotalBytes))},
+		{"bucket", bucketText(w, s.Bucket)},
 		{"slots", fmt.Sprintf("%s free of %s", s.Slots.Free, s.Slots.Total)},
 		{"runtimes", orNone(strings.Join(s.Runtimes, ", "))},
 		{"isolation", s.Isolation.Level},
@@ -116,6 +117,21 @@ func printStatus(c *cli.Context, s *ml.Installation) {
 	printSection(w, "VERSIONS", []string{"MODEL", "VERSION", "STATE", "DEFAULT", "PID", "RESTARTS"}, rows(s.Versions, func(v ml.ServedVersion) []string {
 		return []string{v.Model, v.Version, string(v.State), yesOrEmpty(v.Default), countText(v.PID), fmt.Sprint(v.Restarts)}
 	}))
+}
+
+// bucketText says where the bucket is and how it is.
+func bucketText(w io.Writer, b ml.BucketStatus) string {
+	text := b.Backend + " at " + b.Location
+	if b.ReserveBytes > 0 {
+		text += ", " + bytesText(b.ReserveBytes) + " kept free"
+	}
+	if b.Restarts > 0 {
+		text += fmt.Sprintf(", restarted %d times", b.Restarts)
+	}
+	if b.Error != "" {
+		text += ": " + colour(w, red, b.Error)
+	}
+	return text
 }
 
 // countText writes a number that means nothing when it is 0.

@@ -20,6 +20,7 @@ type Installation struct {
 	Queue    []QueuedJob     `json:"queue"`
 	Versions []ServedVersion `json:"versions"`
 	Disk     Disk            `json:"disk"`
+	Bucket   BucketStatus    `json:"bucket"`
 	Runtimes []string        `json:"runtimes"`
 }
 
@@ -66,6 +67,22 @@ type Disk struct {
 	Path       string `json:"path"`
 	TotalBytes int64  `json:"totalBytes"`
 	FreeBytes  int64  `json:"freeBytes"`
+}
+
+// BucketStatus says where the bucket is and whether it answers.
+type BucketStatus struct {
+	// Backend is local or minio.
+	Backend string `json:"backend"`
+	// Location is the folder, or the address of the server.
+	Location string `json:"location"`
+	// Error says why it does not answer; it is empty if it does.
+	Error string `json:"error,omitempty"`
+	// ReserveBytes is how much of the local bucket's disk stays free.
+	ReserveBytes int64 `json:"reserveBytes"`
+	// Run is true if Hearth runs the server itself; Restarts counts how often
+	// this daemon had to start it again.
+	Run      bool `json:"run,omitempty"`
+	Restarts int  `json:"restarts,omitempty"`
 }
 
 // Runtime is an installed TensorFlow runtime.

@@ -114,6 +114,23 @@ func (s *Supervisor) Started(id string) bool {
 	return err == nil
 }
 
+// Asked gives what a process was started with; ok is false if Start was never
+// called for it.
+func (s *Supervisor) Asked(id string) (p ml.Process, ok bool) {
+	dir, err := s.folder(id)
+	if err != nil {
+		return ml.Process{}, false
+	}
+	sp, err := readSpec(dir)
+	return sp.Process, err == nil
+}
+
+// Over reports whether the process has ended and its exit status can be read.
+func (s *Supervisor) Over(id string) bool {
+	dir, err := s.folder(id)
+	return err == nil && exists(dir, ml.FileExit)
+}
+
 // SetWeight changes what claim a running process has on the processor. For one
 // that is over, or where weights cannot be had, it does nothing.
 func (s *Supervisor) SetWeight(id string, w ml.Weight) error {

@@ -6,6 +6,7 @@ import (
 
 	"hearth/ml"
 	"hearth/ml/rest"
+	"hearth/storage/object"
 )
 
 // Options is where the answers come from.
@@ -14,6 +15,11 @@ type Options struct {
 	Runtimes Runtimes
 	// CA gives the PEM bundle that clients of the proxy must trust.
 	CA func() ([]byte, error)
+	// Lineage tells what a job has read and written; NOT_FOUND if there is no
+	// such job.
+	Lineage func(project, job string) (ml.Lineage, error)
+	// Reindex makes the bucket's index anew and calls progress on the way.
+	Reindex func(ctx context.Context, progress func(object.Reindexed)) (object.Reindexed, error)
 }
 
 // Runtimes is what this API asks of the runtimes' keeper. Install blocks until
@@ -41,6 +47,10 @@ func New(o Options) http.Handler {
 	m.Handle("DELETE", "/hearth/v1/runtimes/{name}", func(_ *http.Request, p rest.Params) (any, error) {
 		return nil, o.Runtimes.Remove(p.Get("name"))
 	})
+	m.Handle("GET", "/hearth/v1/projects/{project}/jobs/{job}/lineage", func(_ *http.Request, p rest.Params) (any, error) {
+		return o.Lineage(p.Get("project"), p.Get("job"))
+	})
+	m.HandleRaw("POST", "/hearth/v1/storage:reindex", (&reindexer{run: o.Reindex}).serve)
 	m.HandleRaw("GET", "/hearth/v1/ca", func(w http.ResponseWriter, _ *http.Request, _ rest.Params) error {
 		pem, err := o.CA()
 		if err != nil {

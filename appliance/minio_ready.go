@@ -1,0 +1,106 @@
+package appliance
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"hearth/ml"
+)
+
+// endpoint is where the server is reached from this machine.
+func (m *minioServer) endpoint() string {
+	host, port, _ := net.SplitHostPort(m.config.Listen)
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+		if ip.To4() == nil {
+			host = "::1"
+		}
+	}
+	return "http://" + net.JoinHostPort(host, port)
+}
+
+// awaitReady returns when the server answers, has ended, or takes too long.
+func (m *minioServer) awaitReady(ctx context.Context) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, minioPatience, fmt.Errorf("the MinIO server does not answer at %s: its log is in %s",
+		m.endpoint(), m.supervisor.Folder(m.id())))
+	defer cancel()
+	exits := make(chan ml.Exit, 1)
+	ended, end := context.WithCancel(ctx)
+	defer end()
+	go func() {
+		if exit, err := m.supervisor.Wait(ended, m.id()); err == nil {
+			exits <- exit
+			end()
+		}
+	}()
+	for delay := 10 * time.Millisecond; !m.answers(ended); delay = min(2*delay, 250*time.Millisecond) {
+		if pause(ended, delay) {
+			continue
+		}
+		select {
+		case exit := <-exits:
+			return m.explain(exit)
+		default:
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
+// healthClient asks without any proxy that the daemon's environment names.
+var healthClient = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 5 * time.Second}
+
+// answers reports whether the server is ready. While it is still coming up it
+// answers too, but says that it is offline.
+func (m *minioServer) answers(ctx context.Context) bool {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, m.endpoint()+"/minio/health/live", nil)
+	if err != nil {
+		return false
+	}
+	res, err := healthClient.Do(req)
+	if err != nil {
+		return false
+	}
+	res.Body.Close()
+	return res.StatusCode == http.StatusOK && res.Header.Get("X-Minio-Server-Status") != "offline"
+}
+
+// describeExit says for people how a process ended.
+func describeExit(e ml.Exit) string {
+	switch {
+	case e.OutOfMemory:
+		return "it used too much memory"
+	case e.Lost:
+		return "it was lost: " + e.Reason
+	case e.Signal != "":
+		return "it was ended by " + e.Signal
+	case e.Reason != "":
+		return e.Reason
+	}
+	return fmt.Sprintf("it exited with status %d", e.Code)
+}
+
+// backOff gives the pause before the next try, from the one before the last and
+// from how long the last went well.
+func backOff(before, lived time.Duration) time.Duration {
+	const first, longest, healthy = 100 * time.Millisecond, 30 * time.Second, time.Minute
+	if before == 0 || lived >= healthy {
+		return first
+	}
+	return min(2*before, longest)
+}
+
+// pause waits; false if ctx ended before.
+func pause(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
