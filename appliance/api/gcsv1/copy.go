@@ -1,19 +1,12 @@
 package gcsv1
 
 import (
-	"strconv"
+	"context"
+	"errors"
 
 	"hearth/ml"
 	"hearth/storage/object"
 )
-
-type rewriteResource struct {
-	Kind                string          `json:"kind,omitempty"`
-	TotalBytesRewritten string          `json:"totalBytesRewritten,omitempty"`
-	ObjectSize          string          `json:"objectSize,omitempty"`
-	Done                bool            `json:"done,omitempty"`
-	Resource            *objectResource `json:"resource,omitempty"`
-}
 
 // rewriteObject copies. Copies are never so slow that a client would have to
 // call again, so it is always done.
@@ -22,8 +15,7 @@ func rewriteObject(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	size := strconv.FormatInt(o.Size, 10)
-	return &rewriteResource{"storage#rewriteResponse", size, size, true, c.objectResource(o)}, nil
+	return rewriteAnswer{c.objectReply(o)}, nil
 }
 
 func copyObject(c *call) (any, error) {
@@ -35,13 +27,14 @@ func copyObject(c *call) (any, error) {
 }
 
 // copy makes the copy that the path asks for. A body replaces the attributes,
-// but for a content type that it does not mention.
+// but for a content type that it does not mention; one that mentions only the
+// storage class changes only that.
 func (c *call) copy() (*object.Object, error) {
-	from, wrong, err := selected(c.q, "sourceGeneration", "Source")
+	cond, err := conditions(c.q, "")
 	if err != nil {
 		return nil, err
 	}
-	cond, err := conditions(c.q, "")
+	look, err := c.source()
 	if err != nil {
 		return nil, err
 	}
@@ -49,110 +42,105 @@ func (c *call) copy() (*object.Object, error) {
 	if err := decodeJSON(body{c.r.Body}, &in); err != nil {
 		return nil, err
 	}
-	req := object.CopyRequest{FromBucket: c.bucket, From: c.object, FromIf: from, Bucket: c.toBucket, Name: c.toObject, If: cond}
-	if in.setsAttributes() {
-		if req.Attributes, err = c.copiedAttributes(&in); err != nil {
+	return c.derive(look, func(ctx context.Context, src []*object.Object) (*object.Object, error) {
+		req := object.CopyRequest{FromBucket: c.bucket, From: c.object, FromIf: exactly(src[0]), Bucket: c.toBucket, Name: c.toObject, If: cond}
+		if req.Attributes, err = in.copied(src[0].Attributes); err != nil {
 			return nil, err
 		}
-	}
-	o, err := c.Store.Copy(c.r.Context(), req)
-	return o, wrong(err)
+		return c.Store.Copy(ctx, req)
+	})
 }
 
-func (c *call) copiedAttributes(in *objectInput) (*object.Attributes, error) {
-	var a object.Attributes
-	if !in.ContentType.set {
-		src, err := c.Store.Stat(c.r.Context(), c.bucket, c.object)
-		if err != nil {
-			return nil, err
-		}
-		a.ContentType = src.ContentType
+// copied gives the attributes of a copy; nil if they are those of the source.
+func (in *objectInput) copied(from object.Attributes) (*object.Attributes, error) {
+	a := from.Clone()
+	switch {
+	case in.setsAttributes():
+		a = object.Attributes{ContentType: a.ContentType, StorageClass: a.StorageClass}
+	case !in.StorageClass.set:
+		return nil, in.check()
 	}
 	return &a, in.apply(&a)
 }
 
-// moveObject renames within a bucket: a copy, then the source goes. A crash
-// between leaves both.
+// moveObject renames within a bucket.
 func moveObject(c *call) (any, error) {
-	from, wrong, err := selected(c.q, "sourceGeneration", "Source")
+	cond, err := conditions(c.q, "")
 	if err != nil {
 		return nil, err
 	}
-	cond, err := conditions(c.q, "")
+	look, err := c.source()
 	if err != nil {
 		return nil, err
 	}
 	if c.object == c.toObject {
 		return nil, ml.FieldErrorf("destinationObject", "An object cannot be moved onto itself.")
 	}
-	ctx := c.r.Context()
-	src, err := c.Store.Stat(ctx, c.bucket, c.object)
-	if err == nil {
-		err = wrong(from.Check(src))
-	}
+	o, err := c.derive(look, func(ctx context.Context, src []*object.Object) (*object.Object, error) {
+		return c.Store.Move(ctx, object.MoveRequest{Bucket: c.bucket, From: c.object, To: c.toObject, FromIf: exactly(src[0]), If: cond})
+	})
 	if err != nil {
-		return nil, err
-	}
-	same := object.Conditions{GenerationMatch: &src.Generation}
-	o, err := c.Store.Copy(ctx, object.CopyRequest{FromBucket: c.bucket, From: c.object, FromIf: same, Bucket: c.bucket, Name: c.toObject, If: cond})
-	if err != nil {
-		return nil, err
-	}
-	if err := c.Store.Delete(ctx, c.bucket, c.object, same); err != nil && ml.KindOf(err) != ml.NotFound {
 		return nil, err
 	}
 	return c.objectReply(o), nil
 }
 
-type composeInput struct {
-	SourceObjects []composeSource `json:"sourceObjects"`
-	Destination   objectInput     `json:"destination"`
+// source gives a function that looks at the object of the path and checks what
+// the query asks of it.
+func (c *call) source() (func(context.Context) ([]*object.Object, error), error) {
+	from, wrong, err := selected(c.q, "sourceGeneration", "Source")
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context) ([]*object.Object, error) {
+		src, err := c.Store.Stat(ctx, c.bucket, c.object)
+		if err == nil {
+			err = wrong(from.Check(src))
+		}
+		return []*object.Object{src}, err
+	}, nil
 }
 
-type composeSource struct {
-	Name          string               `json:"name"`
-	Generation    *ml.Int64            `json:"generation"`
-	Preconditions *composePrecondition `json:"objectPreconditions"`
-	// Precondition is how TensorFlow spells it.
-	Precondition *composePrecondition `json:"objectPrecondition"`
+// exactly is the condition that an object is in the state that was seen.
+func exactly(o *object.Object) object.Conditions {
+	return object.Conditions{GenerationMatch: &o.Generation, MetagenerationMatch: &o.Metageneration}
 }
 
-type composePrecondition struct {
-	IfGenerationMatch *ml.Int64 `json:"ifGenerationMatch"`
-}
+// maxRaces bounds how often derive begins anew.
+const maxRaces = 5
 
-func (s composeSource) conditions() object.Conditions {
-	g := s.Generation
-	for _, p := range []*composePrecondition{s.Preconditions, s.Precondition} {
-		if g == nil && p != nil {
-			g = p.IfGenerationMatch
+// derive makes an object out of others. look finds these; made must insist that
+// they are still the same, so that it is known what was read. If they are not,
+// both are called again.
+func (c *call) derive(look func(context.Context) ([]*object.Object, error), made func(context.Context, []*object.Object) (*object.Object, error)) (*object.Object, error) {
+	ctx := c.r.Context()
+	for range maxRaces {
+		src, err := look(ctx)
+		if err != nil {
+			return nil, err
+		}
+		o, err := made(ctx, src)
+		if err == nil {
+			for _, s := range src {
+				c.observeRead(s, s.Size)
+			}
+			c.observeWrite(o)
+			return o, nil
+		}
+		if !errors.Is(err, object.ErrConditionNotMet) || !c.changed(ctx, src) {
+			return nil, err
 		}
 	}
-	return object.Conditions{GenerationMatch: (*int64)(g)}
+	return nil, ml.Errorf(ml.Unavailable, "The source is being changed again and again. Please try later.")
 }
 
-func composeObject(c *call) (any, error) {
-	cond, err := conditions(c.q, "")
-	if err != nil {
-		return nil, err
+// changed reports whether one of the objects is not what it was.
+func (c *call) changed(ctx context.Context, objects []*object.Object) bool {
+	for _, o := range objects {
+		now, err := c.Store.Stat(ctx, o.Bucket, o.Name)
+		if err != nil || exactly(o).Check(now) != nil {
+			return true
+		}
 	}
-	var in composeInput
-	if err := decodeJSON(body{c.r.Body}, &in); err != nil {
-		return nil, err
-	}
-	req := object.ComposeRequest{Bucket: c.bucket, Name: c.object, If: cond}
-	if err := in.Destination.apply(&req.Attributes); err != nil {
-		return nil, err
-	}
-	if req.Attributes.ContentType == "" {
-		req.Attributes.ContentType = defaultContentType
-	}
-	for _, s := range in.SourceObjects {
-		req.Sources = append(req.Sources, object.ComposeSource{Name: s.Name, If: s.conditions()})
-	}
-	o, err := c.Store.Compose(c.r.Context(), req)
-	if err != nil {
-		return nil, err
-	}
-	return c.objectReply(o), nil
+	return false
 }

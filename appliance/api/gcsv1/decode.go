@@ -3,6 +3,7 @@ package gcsv1
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"strings"
 
@@ -30,7 +31,7 @@ func decodeJSON(r io.Reader, dst any) error {
 		err = json.Unmarshal(doubleQuotes(b), dst)
 	}
 	if err != nil {
-		return &ml.Error{Kind: ml.InvalidArgument, Message: "Parse Error", Err: err}
+		return &ml.Error{Kind: ml.InvalidArgument, Message: "Parse Error", Err: errors.Join(parseError, err)}
 	}
 	return nil
 }

@@ -39,6 +39,31 @@ var faults = map[ml.Kind]fault{
 
 var internalFault = fault{http.StatusInternalServerError, "backendError", "InternalError"}
 
+// because is the reason that Cloud Storage gives with an error, where its kind
+// alone does not say it. It is the cause of an [ml.Error].
+type because string
+
+func (b because) Error() string { return string(b) }
+
+const (
+	invalidParameter  because = "invalidParameter"
+	parseError        because = "parseError"
+	required          because = "required"
+	wrongURLForUpload because = "wrongUrlForUpload"
+)
+
+// parameterErrorf makes an error about a parameter of the query.
+func parameterErrorf(name, format string, args ...any) error {
+	e := ml.FieldErrorf(name, format, args...)
+	e.Err = invalidParameter
+	return e
+}
+
+// missingParameter says that something must be named, in the query or the JSON.
+func missingParameter(name string) error {
+	return &ml.Error{Kind: ml.InvalidArgument, Field: name, Message: "Required", Err: required}
+}
+
 // errMethod marks a path that exists but not for this method.
 var errMethod = errors.New("method not allowed")
 
@@ -50,35 +75,45 @@ func noSuchPath(r *http.Request) error {
 	return ml.Errorf(ml.NotFound, "There is nothing at %s.", r.URL.EscapedPath())
 }
 
+// unimplemented refuses what would change a result here; what ends in a verb.
 func unimplemented(what string) error {
-	return ml.Errorf(ml.Unimplemented, "%s is not implemented in Hearth.", what)
+	return ml.Errorf(ml.Unimplemented, "%s not implemented in Hearth.", what)
 }
 
 // faultOf finds how an error looks to the client, and what it says.
-func (c *call) faultOf(err error) (fault, string) {
+func (c *call) faultOf(err error) (fault, errorItem) {
 	read := c.r.Method == http.MethodGet || c.r.Method == http.MethodHead
 	var e *ml.Error
 	switch {
 	case errors.Is(err, object.ErrNotModified) && read:
-		return fault{code: http.StatusNotModified}, ""
+		return fault{code: http.StatusNotModified}, errorItem{}
 	case errors.Is(err, object.ErrNotModified), errors.Is(err, object.ErrConditionNotMet):
-		return fault{http.StatusPreconditionFailed, "conditionNotMet", "PreconditionFailed"}, object.ErrConditionNotMet.Error()
-	case errors.Is(err, errMethod):
-		return fault{http.StatusMethodNotAllowed, "httpMethodNotAllowed", "MethodNotAllowed"}, err.Error()
+		return fault{http.StatusPreconditionFailed, "conditionNotMet", "PreconditionFailed"},
+			errorItem{Message: object.ErrConditionNotMet.Error(), LocationType: "header", Location: "If-Match"}
 	case !errors.As(err, &e):
 		if c.r.Context().Err() != nil || errors.Is(err, context.Canceled) {
-			return faults[ml.Canceled], "The client closed the connection."
+			return faults[ml.Canceled], errorItem{Message: "The client closed the connection."}
 		}
-		return internalFault, "We encountered an internal error. Please try again."
+		return internalFault, errorItem{Message: "We encountered an internal error. Please try again."}
+	case errors.Is(err, errMethod):
+		return fault{http.StatusMethodNotAllowed, "httpMethodNotAllowed", "MethodNotAllowed"}, errorItem{Message: e.Message}
 	}
 	f, ok := faults[e.Kind]
 	if !ok {
 		f = internalFault
 	}
-	if e.Kind == ml.InvalidArgument && e.Message == "Required" {
-		f.reason = "required"
+	item := errorItem{Message: e.Message}
+	var why because
+	if errors.As(err, &why) {
+		f.reason = string(why)
 	}
-	return f, e.Message
+	switch {
+	case why == invalidParameter, why == required:
+		item.LocationType, item.Location = "parameter", e.Field
+	case e.Kind == ml.Unauthenticated:
+		item.LocationType, item.Location = "header", "Authorization"
+	}
+	return f, item
 }
 
 type errorBody struct {
@@ -92,9 +127,11 @@ type errorObject struct {
 }
 
 type errorItem struct {
-	Message string `json:"message"`
-	Domain  string `json:"domain"`
-	Reason  string `json:"reason"`
+	Message      string `json:"message"`
+	Domain       string `json:"domain"`
+	Reason       string `json:"reason"`
+	LocationType string `json:"locationType,omitempty"`
+	Location     string `json:"location,omitempty"`
 }
 
 type errorXML struct {
@@ -105,7 +142,7 @@ type errorXML struct {
 
 // fail answers with an error in the form of the API that was spoken to.
 func (c *call) fail(err error) {
-	f, message := c.faultOf(err)
+	f, item := c.faultOf(err)
 	if f.code >= http.StatusInternalServerError && f.code != http.StatusNotImplemented {
 		c.Log.Error().Err(err).Str("method", c.r.Method).Str("path", c.r.URL.EscapedPath()).Msg("storage request failed")
 	}
@@ -113,13 +150,15 @@ func (c *call) fail(err error) {
 	case f.code == http.StatusNotModified:
 		c.w.WriteHeader(f.code)
 	case c.xml:
-		b, err := xml.Marshal(errorXML{Code: f.xml, Message: message})
+		b, err := xml.Marshal(errorXML{Code: f.xml, Message: item.Message})
 		if err != nil {
 			b = nil // a status says enough
 		}
 		c.write(f.code, "application/xml; charset=UTF-8", append([]byte(xml.Header), b...))
 	default:
-		c.reply(f.code, errorBody{errorObject{f.code, message, []errorItem{{message, "global", f.reason}}}})
+		item.Domain, item.Reason = "global", f.reason
+		c.mask = nil
+		c.reply(f.code, errorBody{errorObject{f.code, item.Message, []errorItem{item}}})
 	}
 }
 

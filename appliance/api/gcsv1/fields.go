@@ -1,11 +1,6 @@
 package gcsv1
 
-import (
-	"reflect"
-	"strings"
-
-	"hearth/ml"
-)
+import "strings"
 
 // mask is what the parameter fields asks for: the fields by name, each with the
 // mask of what it holds. A nil mask is everything.
@@ -20,7 +15,7 @@ func parseMask(s string) (mask, error) {
 		return nil, nil
 	}
 	if len(s) > maxMask {
-		return nil, badMask(s[:60] + "…")
+		return nil, badMask(strings.ToValidUTF8(s[:60], "") + "…")
 	}
 	m := mask{}
 	if rest, ok := m.parse(s); !ok || rest != "" {
@@ -30,7 +25,7 @@ func parseMask(s string) (mask, error) {
 }
 
 func badMask(s string) error {
-	return ml.FieldErrorf("fields", "Invalid field selection %s", s)
+	return parameterErrorf("fields", "Invalid field selection %s", s)
 }
 
 // parse reads a list up to its end or a closing parenthesis.
@@ -90,41 +85,33 @@ func (m mask) add(path []string, inner mask) bool {
 	return known.add(path[1:], inner)
 }
 
-// apply takes away what is not asked for in v, a pointer to a resource.
-func (m mask) apply(v any) {
-	if m != nil {
-		m.keep(reflect.ValueOf(v))
+// of gives the mask of what a field holds. ok is false if it is not asked for.
+func (m mask) of(name string) (inner mask, ok bool) {
+	if star, all := m["*"]; m == nil || all && star == nil {
+		return nil, true
 	}
+	if inner, ok = m[name]; ok {
+		return inner, true
+	}
+	inner, ok = m["*"]
+	return inner, ok
 }
 
-func (m mask) keep(v reflect.Value) {
-	if _, all := m["*"]; m == nil || all && m["*"] == nil {
-		return
-	}
-	switch v.Kind() {
-	case reflect.Pointer:
-		if !v.IsNil() {
-			m.keep(v.Elem())
-		}
-	case reflect.Slice:
-		for i := range v.Len() {
-			m.keep(v.Index(i))
-		}
-	case reflect.Map:
-		for _, k := range v.MapKeys() {
-			if _, ok := m[k.String()]; !ok {
-				v.SetMapIndex(k, reflect.Value{})
-			}
-		}
-	case reflect.Struct:
-		t := v.Type()
-		for i := range t.NumField() {
-			name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
-			if inner, ok := m[name]; !ok {
-				v.Field(i).SetZero()
+// prune takes away what is not asked for in v, a value as encoding/json reads
+// it into an any.
+func (m mask) prune(v any) {
+	switch v := v.(type) {
+	case map[string]any:
+		for name, value := range v {
+			if inner, ok := m.of(name); ok {
+				inner.prune(value)
 			} else {
-				inner.keep(v.Field(i))
+				delete(v, name)
 			}
+		}
+	case []any:
+		for _, value := range v {
+			m.prune(value)
 		}
 	}
 }

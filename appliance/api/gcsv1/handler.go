@@ -3,11 +3,9 @@ package gcsv1
 import (
 	"net/http"
 	"net/url"
-	"strings"
 
 	"github.com/rs/zerolog"
 
-	"hearth/ml"
 	"hearth/storage/object"
 )
 
@@ -23,14 +21,24 @@ type Options struct {
 	// empty bucket stands for their list. Nil allows everything. It is not
 	// asked about upload sessions: who knows one has been asked at its begin.
 	Authorize func(r *http.Request, bucket string, write bool) error
+	// Who names the sender of r, empty for somebody unknown. An upload session
+	// belongs to the one who began it. Nil knows nobody.
+	Who func(r *http.Request) string
+	// Observe is told of every download that has ended and of every object that
+	// was written. by is what Who says; where it says nothing, the one who began
+	// the upload. Parts of a batch may tell it at the same time. Nil is not told.
+	Observe func(r *http.Request, by string, a Access)
 }
 
 // New makes the handler of /storage/v1/, /upload/storage/v1/,
-// /resumable/upload/storage/v1/, /download/storage/v1/, /batch/storage/v1 and
+// /resumable/upload/storage/v1/, /download/storage/v1/, /batch and
 // /BUCKET/OBJECT.
 func New(o Options) http.Handler {
 	if o.Authorize == nil {
 		o.Authorize = func(*http.Request, string, bool) error { return nil }
+	}
+	if o.Who == nil {
+		o.Who = func(*http.Request) string { return "" }
 	}
 	return &server{o}
 }
@@ -43,6 +51,8 @@ type call struct {
 	w http.ResponseWriter
 	r *http.Request
 	q url.Values
+	// mask is what the parameter fields asks for.
+	mask mask
 	// bucket and object are those of the path, if it names them; toBucket and
 	// toObject those of a copy's target.
 	bucket, object     string
@@ -50,6 +60,8 @@ type call struct {
 	// download says that the content was asked for, xml that it was asked for
 	// the XML API's way.
 	download, xml bool
+	// began is who began the upload session that the call goes on with.
+	began string
 }
 
 // handler does a call's work. It returns what is to be written: a resource, a
@@ -61,12 +73,7 @@ type status int
 
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c := &call{server: s, w: w, r: r, q: r.URL.Query()}
-	h, err := c.route()
-	if err != nil {
-		c.fail(err)
-		return
-	}
-	v, err := h(c)
+	v, err := c.do()
 	if err != nil {
 		c.fail(err)
 		return
@@ -80,161 +87,27 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// route finds the handler and takes the names out of the path.
-func (c *call) route() (handler, error) {
-	path := c.r.URL.EscapedPath()
-	if rest, ok := strings.CutPrefix(path, "/resumable/upload/storage/v1/"); ok {
-		return c.routeUpload(rest)
-	}
-	if rest, ok := strings.CutPrefix(path, "/upload/storage/v1/"); ok {
-		return c.routeUpload(rest)
-	}
-	if rest, ok := strings.CutPrefix(path, "/download/storage/v1/"); ok {
-		c.download = true
-		return c.routeJSON(rest)
-	}
-	if rest, ok := strings.CutPrefix(path, "/storage/v1/"); ok {
-		return c.routeJSON(rest)
-	}
-	if path == "/batch" || strings.HasPrefix(path, "/batch/") {
-		return nil, unimplemented("Batch requests")
-	}
-	return c.routeXML(path)
-}
-
-func (c *call) routeUpload(path string) (handler, error) {
-	s, err := segments(path)
+func (c *call) do() (any, error) {
+	h, err := c.route()
 	if err != nil {
 		return nil, err
 	}
-	if len(s) < 3 || len(s) > 4 || s[0] != "b" || s[2] != "o" {
-		return nil, noSuchPath(c.r)
-	}
-	c.bucket = s[1]
-	if len(s) == 4 {
-		c.object = s[3]
-	}
-	if c.q.Get("upload_id") != "" {
-		return resume, nil
-	}
-	if c.r.Method != http.MethodPost && c.r.Method != http.MethodPut {
-		return nil, noSuchMethod(c.r)
-	}
-	return upload, c.Authorize(c.r, c.bucket, true)
-}
-
-func (c *call) routeJSON(path string) (handler, error) {
-	s, err := segments(path)
-	if err != nil {
+	if err := c.refuseKeys(); err != nil {
 		return nil, err
 	}
-	if s[0] != "b" {
-		return nil, unimplemented("This part of the storage API")
-	}
-	if len(s) > 1 {
-		c.bucket = s[1]
-	}
-	if len(s) > 3 && s[2] == "o" {
-		c.object = s[3]
-	}
-	methods, err := c.resource(s)
-	if err != nil {
+	if c.mask, err = parseMask(c.q.Get("fields")); err != nil {
 		return nil, err
 	}
-	h := methods[c.r.Method]
-	if h == nil {
-		return nil, noSuchMethod(c.r)
-	}
-	return h, c.authorize()
+	return h(c)
 }
 
-// authorize asks about the bucket of the path, and about that of a copy's
-// target.
-func (c *call) authorize() error {
-	write := c.r.Method != http.MethodGet && c.r.Method != http.MethodHead
-	if c.toBucket == "" {
-		return c.Authorize(c.r, c.bucket, write)
-	}
-	if err := c.Authorize(c.r, c.bucket, false); err != nil {
-		return err
-	}
-	return c.Authorize(c.r, c.toBucket, true)
-}
-
-// resource finds what the segments of a path name, and its methods.
-func (c *call) resource(s []string) (map[string]handler, error) {
-	const get, post, put, patch, del = http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete
-	kind := ""
-	if len(s) > 4 {
-		kind = s[4]
-	}
-	switch {
-	case len(s) == 1:
-		return map[string]handler{get: listBuckets, post: createBucket}, nil
-	case len(s) == 2:
-		return map[string]handler{get: getBucket, del: deleteBucket, put: later("Changes of buckets"), patch: later("Changes of buckets")}, nil
-	case len(s) == 3 && s[2] == "o":
-		return map[string]handler{get: listObjects, post: later("Objects without content")}, nil
-	case len(s) == 3 && s[2] == "storageLayout":
-		return map[string]handler{get: storageLayout}, nil
-	case s[2] != "o":
-		return nil, unimplemented("This part of the storage API")
-	case len(s) == 4:
-		return map[string]handler{get: getObject, http.MethodHead: getObject, del: deleteObject, put: updateObject, patch: updateObject}, nil
-	case len(s) == 5 && kind == "compose":
-		return map[string]handler{post: composeObject}, nil
-	case len(s) == 9 && s[5] == "b" && s[7] == "o" && kind == "rewriteTo":
-		c.toBucket, c.toObject = s[6], s[8]
-		return map[string]handler{post: rewriteObject}, nil
-	case len(s) == 9 && s[5] == "b" && s[7] == "o" && kind == "copyTo":
-		c.toBucket, c.toObject = s[6], s[8]
-		return map[string]handler{post: copyObject}, nil
-	case len(s) == 7 && s[5] == "o" && kind == "moveTo":
-		c.toObject = s[6]
-		return map[string]handler{post: moveObject}, nil
-	}
-	return nil, unimplemented("This part of the storage API")
-}
-
-func later(what string) handler {
-	return func(*call) (any, error) { return nil, unimplemented(what) }
-}
-
-func (c *call) routeXML(path string) (handler, error) {
-	c.xml, c.download = true, true
-	bucket, name, ok := strings.Cut(strings.TrimPrefix(path, "/"), "/")
-	var err error
-	if c.bucket, err = unescape(bucket); err != nil {
-		return nil, err
-	}
-	if c.object, err = unescape(name); err != nil {
-		return nil, err
-	}
-	switch {
-	case c.bucket == "":
-		return nil, noSuchPath(c.r)
-	case !ok || c.object == "", c.r.Method != http.MethodGet && c.r.Method != http.MethodHead:
-		return nil, unimplemented("The XML API, but for reading objects,")
-	}
-	return getObject, c.Authorize(c.r, c.bucket, false)
-}
-
-// segments splits an escaped path and takes the escapes out of its parts.
-func segments(path string) ([]string, error) {
-	s := strings.Split(path, "/")
-	for i := range s {
-		var err error
-		if s[i], err = unescape(s[i]); err != nil {
-			return nil, err
+// refuseKeys refuses content that the client wants encrypted with a key of its
+// own: it would be stored as it is, and be there for those without the key.
+func (c *call) refuseKeys() error {
+	for _, name := range []string{"X-Goog-Encryption-Algorithm", "X-Goog-Copy-Source-Encryption-Algorithm"} {
+		if c.r.Header.Get(name) != "" {
+			return unimplemented("Encryption with keys of the client")
 		}
 	}
-	return s, nil
-}
-
-func unescape(s string) (string, error) {
-	u, err := url.PathUnescape(s)
-	if err != nil {
-		return "", ml.Errorf(ml.InvalidArgument, "The path has a percent sign that stands for nothing.")
-	}
-	return u, nil
+	return nil
 }

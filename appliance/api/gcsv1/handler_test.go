@@ -25,7 +25,7 @@ func TestBuckets(t *testing.T) {
 	c.do("POST", "/storage/v1/b?project=hearth", `{"name":"models"}`).wantError(409, "conflict")
 	c.do("POST", "/storage/v1/b?project=hearth", `{"name":"Bad"}`).wantError(400, "invalid")
 	c.do("POST", "/storage/v1/b?project=hearth", `{}`).wantError(400, "required")
-	c.do("POST", "/storage/v1/b?project=hearth", `{"name":`).wantError(400, "invalid")
+	c.do("POST", "/storage/v1/b?project=hearth", `{"name":`).wantError(400, "parseError")
 	for _, name := range []string{"hearth", "storage", "upload", "healthz", "batch", "metrics"} {
 		c.do("POST", "/storage/v1/b?project=hearth", `{"name":"`+name+`"}`).wantError(400, "invalid")
 	}
@@ -135,10 +135,11 @@ func TestList(t *testing.T) {
 		})
 	}
 	c.do("GET", "/storage/v1/b/none/o", "").wantError(404, "notFound")
-	c.do("GET", list+"pageToken=%25", "").wantError(400, "invalid")
-	c.do("GET", list+"maxResults=-1", "").wantError(400, "invalid")
-	c.do("GET", list+"matchGlob=**", "").wantError(501, "notImplemented")
-	c.do("GET", list+"fields=items(name", "").wantError(400, "invalid")
+	c.do("GET", list+"pageToken=%25", "").wantError(400, "invalidParameter")
+	c.do("GET", list+"maxResults=-1", "").wantError(400, "invalidParameter")
+	c.do("GET", list+"filter=contexts.a%3Ab", "").wantError(501, "notImplemented")
+	c.do("GET", list+"softDeleted=true", "").wantError(501, "notImplemented")
+	c.do("GET", list+"fields=items(name", "").wantError(400, "invalidParameter")
 }
 
 func TestCopies(t *testing.T) {
@@ -184,7 +185,7 @@ func TestCompose(t *testing.T) {
 		want(200).wantJSON(`{"contentType":"t/t","size":"24"}`)
 	c.do("POST", "/storage/v1/b/data/o/c/compose", `{"sourceObjects":[{"name":"none"}]}`).wantError(404, "notFound")
 	c.do("POST", "/storage/v1/b/data/o/c/compose", `{}`).wantError(400, "invalid")
-	c.do("POST", "/storage/v1/b/data/o/c/compose", `{'sourceObjects`).wantError(400, "invalid")
+	c.do("POST", "/storage/v1/b/data/o/c/compose", `{'sourceObjects`).wantError(400, "parseError")
 }
 
 func TestPaths_NamesThatHurt(t *testing.T) {
@@ -210,10 +211,15 @@ func TestPaths_NotThere(t *testing.T) {
 		method, path string
 		status       int
 	}{
-		{"POST", "/batch/storage/v1", 501},
+		{"POST", "/batch/storage/v1", 400},
+		{"GET", "/batch", 405},
+		{"GET", "/storage/v1/b/data/nonsense", 404},
+		{"GET", "/storage/v1/nonsense", 404},
 		{"GET", "/storage/v1/b/data/iam", 501},
 		{"GET", "/storage/v1/projects/hearth/serviceAccount", 501},
-		{"PATCH", "/storage/v1/b/data", 501},
+		{"POST", "/storage/v1/b/data", 405},
+		{"POST", "/storage/v1/b/data/o/bulkRestore", 501},
+		{"POST", "/storage/v1/b/data/o", 400},
 		{"GET", "/storage/v1/b/data/o/x/acl", 501},
 		{"POST", "/storage/v1/b/data/o/x", 405},
 		{"GET", "/upload/storage/v1/b/data/o", 405},

@@ -6,59 +6,11 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
-	"net/http"
-	"net/url"
-	"strconv"
 	"strings"
+	"sync"
 	"time"
-
-	"hearth/ml"
-	"hearth/storage/object"
+	"unicode/utf8"
 )
-
-// objectResource is an object as the API shows it. All fields vanish when they
-// are empty: that is how a mask takes them away.
-type objectResource struct {
-	Kind               string            `json:"kind,omitempty"`
-	ID                 string            `json:"id,omitempty"`
-	SelfLink           string            `json:"selfLink,omitempty"`
-	MediaLink          string            `json:"mediaLink,omitempty"`
-	Name               string            `json:"name,omitempty"`
-	Bucket             string            `json:"bucket,omitempty"`
-	Generation         string            `json:"generation,omitempty"`
-	Metageneration     string            `json:"metageneration,omitempty"`
-	ContentType        string            `json:"contentType,omitempty"`
-	ContentEncoding    string            `json:"contentEncoding,omitempty"`
-	ContentDisposition string            `json:"contentDisposition,omitempty"`
-	ContentLanguage    string            `json:"contentLanguage,omitempty"`
-	CacheControl       string            `json:"cacheControl,omitempty"`
-	StorageClass       string            `json:"storageClass,omitempty"`
-	Size               string            `json:"size,omitempty"`
-	MD5Hash            string            `json:"md5Hash,omitempty"`
-	CRC32C             string            `json:"crc32c,omitempty"`
-	ComponentCount     int               `json:"componentCount,omitempty"`
-	Etag               string            `json:"etag,omitempty"`
-	TimeCreated        string            `json:"timeCreated,omitempty"`
-	Updated            string            `json:"updated,omitempty"`
-	Metadata           map[string]string `json:"metadata,omitempty"`
-}
-
-// bucketResource is a bucket as the API shows it.
-type bucketResource struct {
-	Kind           string            `json:"kind,omitempty"`
-	ID             string            `json:"id,omitempty"`
-	SelfLink       string            `json:"selfLink,omitempty"`
-	Name           string            `json:"name,omitempty"`
-	ProjectNumber  string            `json:"projectNumber,omitempty"`
-	Metageneration string            `json:"metageneration,omitempty"`
-	Location       string            `json:"location,omitempty"`
-	LocationType   string            `json:"locationType,omitempty"`
-	StorageClass   string            `json:"storageClass,omitempty"`
-	Etag           string            `json:"etag,omitempty"`
-	TimeCreated    string            `json:"timeCreated,omitempty"`
-	Updated        string            `json:"updated,omitempty"`
-	Labels         map[string]string `json:"labels,omitempty"`
-}
 
 const (
 	defaultStorageClass = "STANDARD"
@@ -67,12 +19,34 @@ const (
 	projectNumber = "1"
 )
 
-func timestamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
+const timeFormat = "2006-01-02T15:04:05.000Z"
 
+func timestamp(t time.Time) string { return t.UTC().Format(timeFormat) }
+
+// etag is a name for one state of an object or a bucket.
 func etag(generation, metageneration int64) string {
-	b := binary.AppendUvarint([]byte{0x08}, uint64(generation))
-	b = binary.AppendUvarint(append(b, 0x10), uint64(metageneration))
-	return base64.StdEncoding.EncodeToString(b)
+	return string(appendEtag(nil, generation, metageneration))
+}
+
+func appendEtag(b []byte, generation, metageneration int64) []byte {
+	raw := make([]byte, 0, 2+2*binary.MaxVarintLen64)
+	raw = binary.AppendUvarint(append(raw, 0x08), uint64(generation))
+	raw = binary.AppendUvarint(append(raw, 0x10), uint64(metageneration))
+	return base64.StdEncoding.AppendEncode(b, raw)
+}
+
+// parseEtag reads what etag made.
+func parseEtag(s string) (generation, metageneration int64, ok bool) {
+	raw, err := base64.StdEncoding.DecodeString(s)
+	if err != nil || len(raw) == 0 || raw[0] != 0x08 {
+		return 0, 0, false
+	}
+	g, n := binary.Uvarint(raw[1:])
+	if n <= 0 || len(raw) <= 1+n || raw[1+n] != 0x10 {
+		return 0, 0, false
+	}
+	m, n := binary.Uvarint(raw[2+n:])
+	return int64(g), int64(m), n > 0
 }
 
 // base is scheme and host as the client used them: it goes on with links that
@@ -85,156 +59,74 @@ func (c *call) base() string {
 	return "http://" + host
 }
 
-func (c *call) objectResource(o *object.Object) *objectResource {
-	base, path := c.base(), "storage/v1/b/"+url.PathEscape(o.Bucket)+"/o/"+url.PathEscape(o.Name)
-	return &objectResource{
-		Kind:               "storage#object",
-		ID:                 fmt.Sprintf("%s/%s/%d", o.Bucket, o.Name, o.Generation),
-		SelfLink:           base + "/" + path,
-		MediaLink:          fmt.Sprintf("%s/download/%s?generation=%d&alt=media", base, path, o.Generation),
-		Name:               o.Name,
-		Bucket:             o.Bucket,
-		Generation:         strconv.FormatInt(o.Generation, 10),
-		Metageneration:     strconv.FormatInt(o.Metageneration, 10),
-		ContentType:        o.ContentType,
-		ContentEncoding:    o.ContentEncoding,
-		ContentDisposition: o.ContentDisposition,
-		ContentLanguage:    o.ContentLanguage,
-		CacheControl:       o.CacheControl,
-		StorageClass:       defaultStorageClass,
-		Size:               strconv.FormatInt(o.Size, 10),
-		MD5Hash:            base64.StdEncoding.EncodeToString(o.MD5),
-		CRC32C:             object.FormatCRC32C(o.CRC32C),
-		ComponentCount:     o.Components,
-		Etag:               etag(o.Generation, o.Metageneration),
-		TimeCreated:        timestamp(o.Created),
-		Updated:            timestamp(o.Updated),
-		Metadata:           o.Metadata,
-	}
+// appender is an answer that writes itself as JSON, and of it only what the
+// mask asks for: listings are long, and most clients want little of them.
+type appender interface {
+	appendJSON(b []byte, m mask) []byte
 }
 
-func (c *call) bucketResource(b *object.Bucket) *bucketResource {
-	return &bucketResource{
-		Kind:           "storage#bucket",
-		ID:             b.Name,
-		SelfLink:       c.base() + "/storage/v1/b/" + url.PathEscape(b.Name),
-		Name:           b.Name,
-		ProjectNumber:  projectNumber,
-		Metageneration: strconv.FormatInt(b.Metageneration, 10),
-		Location:       b.Location,
-		LocationType:   "region",
-		StorageClass:   b.StorageClass,
-		Etag:           etag(b.Created.UnixMicro(), b.Metageneration),
-		TimeCreated:    timestamp(b.Created),
-		Updated:        timestamp(b.Updated),
-		Labels:         b.Labels,
-	}
-}
+// buffers are for answers. Longer ones than maxBuffer are not kept.
+var buffers = sync.Pool{New: func() any { return new([]byte) }}
+
+const maxBuffer = 2 << 20
 
 // reply answers with JSON, reduced to what the parameter fields asks for.
 func (c *call) reply(code int, v any) {
-	if code == http.StatusOK {
-		m, err := parseMask(c.q.Get("fields"))
-		if err != nil {
-			c.fail(err)
-			return
+	buf := buffers.Get().(*[]byte)
+	defer func() {
+		if cap(*buf) <= maxBuffer {
+			buffers.Put(buf)
 		}
-		m.apply(v)
+	}()
+	b, err := (*buf)[:0], error(nil)
+	if a, ok := v.(appender); ok {
+		b = a.appendJSON(b, c.mask)
+	} else {
+		b, err = c.mask.marshal(b, v)
 	}
-	var buf bytes.Buffer
-	e := json.NewEncoder(&buf)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
+	*buf = b
+	if err != nil {
 		c.fail(fmt.Errorf("encode an answer: %w", err))
 		return
 	}
-	c.write(code, "application/json; charset=UTF-8", buf.Bytes())
+	c.write(code, "application/json; charset=UTF-8", append(b, '\n'))
 }
 
-// text is a string that JSON may set, set to nothing (null) or leave alone.
-type text struct {
-	set   bool
-	value string
+// marshal appends v as JSON, reduced to what m asks for.
+func (m mask) marshal(b []byte, v any) ([]byte, error) {
+	out := bytes.NewBuffer(b)
+	e := json.NewEncoder(out)
+	e.SetEscapeHTML(false)
+	if m != nil {
+		raw, err := json.Marshal(v)
+		if err != nil {
+			return b, err
+		}
+		d := json.NewDecoder(bytes.NewReader(raw))
+		d.UseNumber()
+		var tree any
+		if err := d.Decode(&tree); err != nil {
+			return b, err
+		}
+		m.prune(tree)
+		v = tree
+	}
+	err := e.Encode(v)
+	return bytes.TrimSuffix(out.Bytes(), []byte("\n")), err
 }
 
-func (t *text) UnmarshalJSON(b []byte) error {
-	t.set = true
-	var s *string
-	if err := json.Unmarshal(b, &s); err != nil {
-		return err
-	}
-	if s != nil {
-		t.value = *s
-	}
-	return nil
-}
-
-func (t text) to(dst *string) {
-	if t.set {
-		*dst = t.value
-	}
-}
-
-// objectInput is what clients may say of an object. Everything else in the
-// JSON is ignored, as output-only fields are often sent back.
-type objectInput struct {
-	Name               string          `json:"name"`
-	ContentType        text            `json:"contentType"`
-	ContentEncoding    text            `json:"contentEncoding"`
-	ContentDisposition text            `json:"contentDisposition"`
-	ContentLanguage    text            `json:"contentLanguage"`
-	CacheControl       text            `json:"cacheControl"`
-	Metadata           json.RawMessage `json:"metadata"`
-	MD5Hash            string          `json:"md5Hash"`
-	CRC32C             string          `json:"crc32c"`
-}
-
-// setsAttributes reports whether the JSON says anything about attributes.
-func (in *objectInput) setsAttributes() bool {
-	return in.ContentType.set || in.ContentEncoding.set || in.ContentDisposition.set || in.ContentLanguage.set || in.CacheControl.set || len(in.Metadata) > 0
-}
-
-// apply edits attributes the way PATCH does: what is not there stays, null takes
-// away, metadata is merged key by key.
-func (in *objectInput) apply(a *object.Attributes) error {
-	in.ContentType.to(&a.ContentType)
-	in.ContentEncoding.to(&a.ContentEncoding)
-	in.ContentDisposition.to(&a.ContentDisposition)
-	in.ContentLanguage.to(&a.ContentLanguage)
-	in.CacheControl.to(&a.CacheControl)
-	switch string(in.Metadata) {
-	case "":
-		return nil
-	case "null":
-		a.Metadata = nil
-		return nil
-	}
-	var m map[string]*string
-	if err := json.Unmarshal(in.Metadata, &m); err != nil {
-		return ml.FieldErrorf("metadata", "The values of metadata must be strings.")
-	}
-	if a.Metadata == nil {
-		a.Metadata = map[string]string{}
-	}
-	for k, v := range m {
-		if v == nil {
-			delete(a.Metadata, k)
-		} else {
-			a.Metadata[k] = *v
+// appendText appends s as JSON.
+func appendText(b []byte, s string) []byte {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c == '"' || c == '\\' || c == 0x7f || c >= utf8.RuneSelf && !utf8.ValidString(s) {
+			q, err := json.Marshal(s)
+			if err != nil {
+				q = []byte(`""`) // cannot be: strings always can
+			}
+			return append(b, q...)
 		}
 	}
-	return nil
-}
-
-// checksums adds what the JSON says about the content.
-func (in *objectInput) checksums(c *object.Checksums) error {
-	if in.CRC32C != "" {
-		if err := setCRC32C(c, in.CRC32C); err != nil {
-			return err
-		}
-	}
-	if in.MD5Hash != "" {
-		return setMD5(c, in.MD5Hash)
-	}
-	return nil
+	b = append(b, '"')
+	b = append(b, s...)
+	return append(b, '"')
 }

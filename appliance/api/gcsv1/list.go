@@ -3,27 +3,21 @@ package gcsv1
 import (
 	"encoding/base64"
 	"net/url"
+	"strings"
 
-	"hearth/ml"
 	"hearth/storage/object"
 )
 
 const maxPage = 1000
 
-type objectList struct {
-	Kind          string            `json:"kind,omitempty"`
-	NextPageToken string            `json:"nextPageToken,omitempty"`
-	Prefixes      []string          `json:"prefixes,omitempty"`
-	Items         []*objectResource `json:"items,omitempty"`
-}
-
 // listObjects lists live generations, which are all there are: so versions=true
 // changes nothing.
 func listObjects(c *call) (any, error) {
-	for _, p := range []string{"matchGlob", "softDeleted", "filter"} {
-		if s := c.q.Get(p); s != "" && s != "false" {
-			return nil, unimplemented("The parameter " + p)
-		}
+	if boolean(c.q, "softDeleted") {
+		return nil, unimplemented("Soft delete is")
+	}
+	if c.q.Get("filter") != "" {
+		return nil, unimplemented("The parameter filter is")
 	}
 	size, err := pageSize(c.q)
 	if err != nil {
@@ -33,7 +27,7 @@ func listObjects(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	page, err := c.Store.List(c.r.Context(), c.bucket, object.ListOptions{
+	o := object.ListOptions{
 		Prefix:            c.q.Get("prefix"),
 		Delimiter:         c.q.Get("delimiter"),
 		StartOffset:       c.q.Get("startOffset"),
@@ -41,18 +35,62 @@ func listObjects(c *call) (any, error) {
 		StartAfter:        after,
 		Max:               size,
 		TrailingDelimiter: boolean(c.q, "includeTrailingDelimiter"),
-	})
+	}
+	if err := matchGlob(&o, c.q.Get("matchGlob")); err != nil {
+		return nil, err
+	}
+	page, err := c.Store.List(c.r.Context(), c.bucket, o)
 	if err != nil {
 		return nil, err
 	}
-	res := &objectList{Kind: "storage#objects", Prefixes: page.Prefixes, Items: make([]*objectResource, len(page.Objects))}
-	for i, o := range page.Objects {
-		res.Items[i] = c.objectResource(o)
-	}
+	res := &objectList{base: c.base(), page: page}
 	if page.Next != "" {
-		res.NextPageToken = pageToken(page.Next)
+		res.next = pageToken(page.Next)
 	}
 	return res, nil
+}
+
+// matchGlob restricts a listing to the names that a glob matches, and to the
+// part of the bucket where they can be.
+func matchGlob(o *object.ListOptions, pattern string) error {
+	if pattern == "" {
+		return nil
+	}
+	if o.Delimiter != "" && o.Delimiter != "/" {
+		return parameterErrorf("delimiter", "With matchGlob the delimiter can be / only.")
+	}
+	g, err := parseGlob(pattern)
+	if err != nil {
+		return err
+	}
+	o.Match = g.match
+	switch {
+	case o.Delimiter == "" && strings.HasPrefix(g.literal, o.Prefix):
+		o.Prefix = g.literal
+	case strings.HasPrefix(o.Prefix, g.literal):
+		// The prefix is the narrower one.
+	default:
+		// Names fold behind the prefix, so it must stay. If the two exclude each
+		// other, this leaves nothing to look at.
+		o.StartOffset = max(o.StartOffset, g.literal)
+		if end := afterPrefix(g.literal); end != "" && (o.EndOffset == "" || end < o.EndOffset) {
+			o.EndOffset = end
+		}
+	}
+	return nil
+}
+
+// afterPrefix gives the lowest string above all that begin with prefix, empty if
+// there is none.
+func afterPrefix(prefix string) string {
+	b := []byte(prefix)
+	for len(b) > 0 {
+		if b[len(b)-1]++; b[len(b)-1] != 0 {
+			return string(b)
+		}
+		b = b[:len(b)-1]
+	}
+	return ""
 }
 
 // pageSize reads maxResults; larger pages than 1000 are cut, as the API may.
@@ -64,7 +102,7 @@ func pageSize(q url.Values) (int, error) {
 	case n == nil || *n == 0 || *n > maxPage:
 		return maxPage, nil
 	case *n < 0:
-		return 0, ml.FieldErrorf("maxResults", "Invalid value for parameter maxResults: %d is negative.", *n)
+		return 0, parameterErrorf("maxResults", "Invalid value for parameter maxResults: %d is negative.", *n)
 	}
 	return int(*n), nil
 }
@@ -81,7 +119,7 @@ func parsePageToken(s string) (after string, err error) {
 	}
 	b, err := base64.RawURLEncoding.DecodeString(s)
 	if err != nil || len(b) < 2 || b[0] != 'n' {
-		return "", ml.FieldErrorf("pageToken", "Invalid page token: %q.", s)
+		return "", parameterErrorf("pageToken", "Invalid page token: %q.", s)
 	}
 	return string(b[1:]), nil
 }

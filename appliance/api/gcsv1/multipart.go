@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"hearth/ml"
+	"hearth/storage/object"
 )
 
 // uploadMultipart takes a body of two parts: JSON, then the content.
@@ -26,15 +27,26 @@ func uploadMultipart(c *call) (any, error) {
 	if part, err = nextPart(parts); err != nil {
 		return nil, err
 	}
-	p, err := c.putRequest(in, part.Header.Get("Content-Type"))
+	expect, err := checksums(c.r.Header, false)
+	if err == nil {
+		err = partChecksum(&expect, part)
+	}
 	if err != nil {
 		return nil, err
 	}
-	o, err := c.Store.Put(c.r.Context(), p, body{part})
+	p, err := c.putRequest(in, part.Header.Get("Content-Type"), expect)
 	if err != nil {
 		return nil, err
 	}
-	return c.objectReply(o), nil
+	return c.put(p, part)
+}
+
+// partChecksum adds what the part with the content says about it.
+func partChecksum(c *object.Checksums, part *multipart.Part) error {
+	if sum := part.Header.Get("Content-Md5"); sum != "" {
+		return setMD5(c, sum)
+	}
+	return nil
 }
 
 func nextPart(r *multipart.Reader) (*multipart.Part, error) {

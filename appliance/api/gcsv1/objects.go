@@ -3,11 +3,15 @@ package gcsv1
 import (
 	"net/http"
 
+	"hearth/ml"
 	"hearth/storage/object"
 )
 
 // getObject gives an object's resource, or its content if that was asked for.
 func getObject(c *call) (any, error) {
+	if boolean(c.q, "softDeleted") {
+		return nil, unimplemented("Soft delete is")
+	}
 	if c.download || c.q.Get("alt") == "media" {
 		return nil, download(c)
 	}
@@ -20,7 +24,7 @@ func getObject(c *call) (any, error) {
 		err = wrong(cond.Check(o))
 	}
 	if err == nil {
-		err = c.etagConditions(o)
+		err = c.etagConditions(o.Generation, o.Metageneration)
 	}
 	if err != nil {
 		return nil, err
@@ -28,16 +32,16 @@ func getObject(c *call) (any, error) {
 	return c.objectReply(o), nil
 }
 
-// objectReply is an object's resource, with its ETag among the headers.
-func (c *call) objectReply(o *object.Object) *objectResource {
-	res := c.objectResource(o)
-	c.w.Header().Set("Etag", `"`+res.Etag+`"`)
-	return res
+// insertWithoutContent refuses what clients do not send: content comes by the
+// paths below /upload.
+func insertWithoutContent(*call) (any, error) {
+	return nil, &ml.Error{Kind: ml.InvalidArgument, Message: "Uploads must be sent to the upload URL: the same path behind /upload.", Err: wrongURLForUpload}
 }
 
-// updateObject changes attributes: PATCH merges, PUT replaces.
+// updateObject changes attributes: PATCH merges, PUT replaces. The storage class
+// changes only with a rewrite.
 func updateObject(c *call) (any, error) {
-	cond, wrong, err := selected(c.q, "generation", "")
+	cond, wrong, err := c.selectedForWrite()
 	if err != nil {
 		return nil, err
 	}
@@ -48,10 +52,13 @@ func updateObject(c *call) (any, error) {
 	o, err := c.Store.Update(c.r.Context(), object.UpdateRequest{
 		Bucket: c.bucket, Name: c.object, If: cond,
 		Change: func(a *object.Attributes) error {
+			class, custom := a.StorageClass, a.CustomTime
 			if c.r.Method == http.MethodPut {
-				*a = object.Attributes{}
+				*a = object.Attributes{CustomTime: custom}
 			}
-			return in.apply(a)
+			err := in.apply(a)
+			a.StorageClass = class
+			return err
 		},
 	})
 	if err != nil {
@@ -61,7 +68,7 @@ func updateObject(c *call) (any, error) {
 }
 
 func deleteObject(c *call) (any, error) {
-	cond, wrong, err := selected(c.q, "generation", "")
+	cond, wrong, err := c.selectedForWrite()
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,8 @@
 package gcsv1
 
 import (
+	"bytes"
+	"crypto/md5"
 	"encoding/base64"
 	"errors"
 	"io"
@@ -40,7 +42,7 @@ func number(q url.Values, name string) (*int64, error) {
 	}
 	n, err := strconv.ParseInt(s, 10, 64)
 	if err != nil {
-		return nil, ml.FieldErrorf(name, "Invalid value for parameter %s: %q is not an integer.", name, s)
+		return nil, parameterErrorf(name, "Invalid value for parameter %s: %q is not an integer.", name, s)
 	}
 	return &n, nil
 }
@@ -78,6 +80,47 @@ func selected(q url.Values, param, infix string) (c object.Conditions, wrong fun
 	return c, wrong, nil
 }
 
+// selectedForWrite gives the conditions of a change of an object. An ETag among
+// the headers is one of them.
+func (c *call) selectedForWrite() (cond object.Conditions, wrong func(error) error, err error) {
+	if cond, wrong, err = selected(c.q, "generation", ""); err != nil {
+		return cond, wrong, err
+	}
+	tag := strings.Trim(strings.TrimSpace(c.r.Header.Get("If-Match")), `"`)
+	if tag == "" || tag == "*" {
+		return cond, wrong, nil
+	}
+	generation, metageneration, ok := parseEtag(tag)
+	differs := func(want *int64, have int64) bool { return want != nil && *want != have }
+	if !ok || differs(cond.GenerationMatch, generation) || differs(cond.MetagenerationMatch, metageneration) {
+		return cond, wrong, object.ErrConditionNotMet
+	}
+	cond.GenerationMatch, cond.MetagenerationMatch = &generation, &metageneration
+	return cond, wrong, nil
+}
+
+// etagConditions checks If-Match and If-None-Match against one state.
+func (c *call) etagConditions(generation, metageneration int64) error {
+	tag := etag(generation, metageneration)
+	if s := c.r.Header.Get("If-Match"); s != "" && !matches(s, tag) {
+		return object.ErrConditionNotMet
+	}
+	if s := c.r.Header.Get("If-None-Match"); s != "" && matches(s, tag) {
+		return object.ErrNotModified
+	}
+	return nil
+}
+
+// matches reports whether a list of ETags holds one.
+func matches(list, tag string) bool {
+	for s := range strings.SplitSeq(list, ",") {
+		if s = strings.Trim(strings.TrimSpace(s), `"`); s == tag || s == "*" {
+			return true
+		}
+	}
+	return false
+}
+
 // checksums reads what the headers say about the content: X-Goog-Hash, and
 // Content-MD5 unless the body is only a part of it.
 func checksums(h http.Header, whole bool) (c object.Checksums, err error) {
@@ -101,19 +144,28 @@ func checksums(h http.Header, whole bool) (c object.Checksums, err error) {
 	return c, err
 }
 
+// setCRC32C notes a checksum that the content must have. It may be said more
+// than once, but not differently.
 func setCRC32C(c *object.Checksums, s string) error {
 	sum, ok := object.ParseCRC32C(s)
-	if !ok {
+	switch {
+	case !ok:
 		return ml.FieldErrorf("crc32c", "%q is not a CRC32C in base64.", s)
+	case c.CRC32C != nil && *c.CRC32C != sum:
+		return ml.FieldErrorf("crc32c", "The request names two different CRC32Cs.")
 	}
 	c.CRC32C = &sum
 	return nil
 }
 
+// setMD5 is setCRC32C for the other checksum.
 func setMD5(c *object.Checksums, s string) error {
 	b, err := base64.StdEncoding.DecodeString(s)
-	if err != nil || len(b) != 16 {
+	switch {
+	case err != nil || len(b) != md5.Size:
 		return ml.FieldErrorf("md5Hash", "%q is not an MD5 in base64.", s)
+	case c.MD5 != nil && !bytes.Equal(c.MD5, b):
+		return ml.FieldErrorf("md5Hash", "The request names two different MD5s.")
 	}
 	c.MD5 = b
 	return nil

@@ -3,11 +3,14 @@ package gcsv1
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"mime/multipart"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"hearth/storage/object"
 )
 
 func TestBoundary(t *testing.T) {
@@ -30,20 +33,38 @@ func TestBoundary(t *testing.T) {
 	}
 }
 
+// listOfOne is a page with one object.
+func listOfOne() *objectList {
+	o := &object.Object{Name: "n", Size: 1, NoCRC32C: true, Attributes: object.Attributes{Metadata: map[string]string{"a": "1", "b": "2"}}}
+	return &objectList{next: "t", page: &object.ListResult{Prefixes: []string{"p"}, Objects: []*object.Object{o}}}
+}
+
+func sameJSON(t *testing.T, a, b []byte) bool {
+	t.Helper()
+	var x, y any
+	if err := errors.Join(json.Unmarshal(a, &x), json.Unmarshal(b, &y)); err != nil {
+		t.Fatalf("%v: %s, %s", err, a, b)
+	}
+	return cmp.Equal(x, y)
+}
+
 func TestMask(t *testing.T) {
+	l := listOfOne()
+	all := string(l.appendJSON(nil, nil))
+	item := string(newObjectJSON("", nil).add(nil, l.page.Objects[0]))
 	for s, want := range map[string]string{
-		"":                                 `{"kind":"k","nextPageToken":"t","prefixes":["p"],"items":[{"name":"n","size":"1","metadata":{"a":"1","b":"2"}}]}`,
-		"*":                                `{"kind":"k","nextPageToken":"t","prefixes":["p"],"items":[{"name":"n","size":"1","metadata":{"a":"1","b":"2"}}]}`,
+		"":                                 all,
+		"*":                                all,
 		"items/name":                       `{"items":[{"name":"n"}]}`,
 		"items(name,size),prefixes":        `{"prefixes":["p"],"items":[{"name":"n","size":"1"}]}`,
 		"items/name,items/size":            `{"items":[{"name":"n","size":"1"}]}`,
-		"items/name,items":                 `{"items":[{"name":"n","size":"1","metadata":{"a":"1","b":"2"}}]}`,
-		"items,items/name":                 `{"items":[{"name":"n","size":"1","metadata":{"a":"1","b":"2"}}]}`,
+		"items/name,items":                 `{"items":[` + item + `]}`,
+		"items,items/name":                 `{"items":[` + item + `]}`,
 		"items(name),items(size)":          `{"items":[{"name":"n","size":"1"}]}`,
 		"items/metadata/a":                 `{"items":[{"metadata":{"a":"1"}}]}`,
 		"items(metadata(b)),nextPageToken": `{"nextPageToken":"t","items":[{"metadata":{"b":"2"}}]}`,
-		"items/*,kind":                     `{"kind":"k","items":[{"name":"n","size":"1","metadata":{"a":"1","b":"2"}}]}`,
-		"unknown,items/unknown,kind":       `{"kind":"k","items":[{}]}`,
+		"items/*,kind":                     `{"kind":"storage#objects","items":[` + item + `]}`,
+		"unknown,items/unknown,kind":       `{"kind":"storage#objects","items":[{}]}`,
 		"items(":                           "",
 		"items)":                           "",
 		"items(name":                       "",
@@ -58,11 +79,9 @@ func TestMask(t *testing.T) {
 		if err != nil {
 			continue
 		}
-		v := &objectList{Kind: "k", NextPageToken: "t", Prefixes: []string{"p"}, Items: []*objectResource{{Name: "n", Size: "1", Metadata: map[string]string{"a": "1", "b": "2"}}}}
-		m.apply(v)
-		got, err := json.Marshal(v)
-		if err != nil {
-			t.Fatal(err)
+		got := l.appendJSON(nil, m)
+		if whole, err := m.marshal(nil, json.RawMessage(l.appendJSON(nil, nil))); err != nil || !sameJSON(t, whole, got) {
+			t.Errorf("%q: %s, and pruned %s, %v", s, got, whole, err)
 		}
 		if d := cmp.Diff(want, string(got)); d != "" {
 			t.Errorf("%q: %s", s, d)
@@ -74,7 +93,11 @@ func FuzzMask(f *testing.F) {
 	f.Add("items(name,size),prefixes")
 	f.Fuzz(func(t *testing.T, s string) {
 		if m, err := parseMask(s); err == nil {
-			m.apply(&objectList{Items: []*objectResource{{Name: "n", Metadata: map[string]string{"a": "1"}}}})
+			l := listOfOne()
+			got := l.appendJSON(nil, m)
+			if whole, err := m.marshal(nil, json.RawMessage(l.appendJSON(nil, nil))); err != nil || !sameJSON(t, whole, got) {
+				t.Fatalf("%s, and pruned %s, %v", got, whole, err)
+			}
 		}
 	})
 }

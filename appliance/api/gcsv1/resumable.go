@@ -20,7 +20,11 @@ func beginResumable(c *call) (any, error) {
 	if err := decodeJSON(body{c.r.Body}, &in); err != nil {
 		return nil, err
 	}
-	p, err := c.putRequest(in, c.r.Header.Get("X-Upload-Content-Type"))
+	expect, err := checksums(c.r.Header, false)
+	if err != nil {
+		return nil, err
+	}
+	p, err := c.putRequest(in, c.r.Header.Get("X-Upload-Content-Type"), expect)
 	if err != nil {
 		return nil, err
 	}
@@ -45,15 +49,24 @@ func beginResumable(c *call) (any, error) {
 func resume(c *call) (any, error) {
 	id := c.q.Get("upload_id")
 	switch c.r.Method {
-	case http.MethodPut, http.MethodPost:
-	case http.MethodDelete:
-		return status(statusCancelled), c.Store.AbortUpload(c.r.Context(), id)
+	case http.MethodPut, http.MethodPost, http.MethodDelete:
 	default:
 		return nil, noSuchMethod(c.r)
 	}
-	u, err := c.appendUpload(id)
+	u, err := c.session(id)
 	if err != nil {
 		return nil, err
+	}
+	if c.r.Method == http.MethodDelete {
+		return status(statusCancelled), c.Store.AbortUpload(c.r.Context(), id)
+	}
+	if u.Object == nil {
+		if u, err = c.appendUpload(id, u); err != nil {
+			return nil, err
+		}
+		if u.Object != nil {
+			c.observeWrite(u.Object)
+		}
 	}
 	if u.Object != nil {
 		return c.objectReply(u.Object), nil
@@ -70,14 +83,30 @@ func resume(c *call) (any, error) {
 	return status(http.StatusPermanentRedirect), nil
 }
 
-func (c *call) appendUpload(id string) (*object.Upload, error) {
-	expect, err := checksums(c.r.Header, false)
+// session finds an upload, which only the one who began it may go on with. A
+// sender that nobody knows may too: TensorFlow's pieces come by plain HTTP,
+// without a token, and the id cannot be guessed.
+func (c *call) session(id string) (*object.Upload, error) {
+	u, err := c.Store.Upload(c.r.Context(), id)
 	if err != nil {
 		return nil, err
 	}
+	c.began = u.By
+	if by := c.Who(c.r); by != "" && u.By != "" && by != u.By {
+		return nil, ml.Errorf(ml.PermissionDenied, "Somebody else began this upload.")
+	}
+	return u, nil
+}
+
+// appendUpload takes what the request brings for an upload, of which u is known.
+func (c *call) appendUpload(id string, u *object.Upload) (*object.Upload, error) {
 	line := c.r.Header.Get("Content-Range")
 	if line == "" {
 		// Without a range, the body is the whole object; empty files come so.
+		expect, err := checksums(c.r.Header, true)
+		if err != nil {
+			return nil, err
+		}
 		return c.Store.AppendUpload(c.r.Context(), id, object.Chunk{
 			Length: c.r.ContentLength, Total: c.r.ContentLength, Last: true, Expect: expect, Body: body{c.r.Body},
 		})
@@ -86,10 +115,13 @@ func (c *call) appendUpload(id string) (*object.Upload, error) {
 	if err != nil {
 		return nil, err
 	}
+	expect, err := checksums(c.r.Header, !r.query && r.first == 0 && r.last+1 == r.total)
+	if err != nil {
+		return nil, err
+	}
 	if r.query {
-		u, err := c.Store.Upload(c.r.Context(), id)
-		if err != nil || u.Object != nil || u.Size != r.total {
-			return u, err
+		if u.Size != r.total {
+			return u, nil
 		}
 		// All is there; only the end was missing.
 		return c.Store.AppendUpload(c.r.Context(), id, object.Chunk{Total: r.total, Expect: expect})

@@ -1,9 +1,8 @@
 package gcsv1
 
 import (
-	"net/http"
+	"io"
 
-	"hearth/ml"
 	"hearth/storage/object"
 )
 
@@ -19,37 +18,44 @@ func upload(c *call) (any, error) {
 	case "resumable":
 		return beginResumable(c)
 	default:
-		return nil, ml.FieldErrorf("uploadType", "Invalid value for parameter uploadType: %q is none of media, multipart, resumable.", t)
+		return nil, parameterErrorf("uploadType", "Invalid value for parameter uploadType: %q is none of media, multipart, resumable.", t)
 	}
 }
 
 // uploadMedia takes the body as the content.
 func uploadMedia(c *call) (any, error) {
-	p, err := c.putRequest(objectInput{}, c.r.Header.Get("Content-Type"))
+	expect, err := checksums(c.r.Header, true)
 	if err != nil {
 		return nil, err
 	}
-	if p.Expect, err = checksums(c.r.Header, true); err != nil {
-		return nil, err
-	}
-	o, err := c.Store.Put(c.r.Context(), p, body{c.r.Body})
+	p, err := c.putRequest(objectInput{}, c.r.Header.Get("Content-Type"), expect)
 	if err != nil {
 		return nil, err
 	}
+	return c.put(p, c.r.Body)
+}
+
+func (c *call) put(p object.PutRequest, content io.Reader) (any, error) {
+	o, err := c.Store.Put(c.r.Context(), p, body{content})
+	if err != nil {
+		return nil, err
+	}
+	c.observeWrite(o)
 	return c.objectReply(o), nil
 }
 
 // putRequest collects what the path, the query and the JSON say of an object to
-// be written. contentType counts where the JSON says nothing.
-func (c *call) putRequest(in objectInput, contentType string) (p object.PutRequest, err error) {
-	p.Bucket, p.Name = c.bucket, in.Name
+// be written. contentType counts where the JSON says nothing; expect is what the
+// headers say about the content.
+func (c *call) putRequest(in objectInput, contentType string, expect object.Checksums) (p object.PutRequest, err error) {
+	p.Bucket, p.Name, p.By, p.Expect = c.bucket, in.Name, c.Who(c.r), expect
 	for _, name := range []string{c.q.Get("name"), c.object} {
 		if name != "" {
 			p.Name = name
 		}
 	}
 	if p.Name == "" {
-		return p, ml.FieldErrorf("name", "Required")
+		return p, missingParameter("name")
 	}
 	if p.If, err = conditions(c.q, ""); err != nil {
 		return p, err
@@ -61,9 +67,6 @@ func (c *call) putRequest(in objectInput, contentType string) (p object.PutReque
 	}
 	if p.Attributes.ContentType == "" {
 		p.Attributes.ContentType = defaultContentType
-	}
-	if p.Expect, err = checksums(http.Header{"X-Goog-Hash": c.r.Header.Values("X-Goog-Hash")}, false); err != nil {
-		return p, err
 	}
 	return p, in.checksums(&p.Expect)
 }

@@ -27,7 +27,7 @@ func TestUpload_Media(t *testing.T) {
 	c.do("GET", "/data/x", "").want(200).wantBody("0123456789")
 	c.do("POST", "/upload/storage/v1/b/none/o?uploadType=media&name=x", "1").wantError(404, "notFound")
 	c.do("POST", "/upload/storage/v1/b/data/o?uploadType=media", "1").wantError(400, "required")
-	c.do("POST", "/upload/storage/v1/b/data/o?uploadType=other&name=x", "1").wantError(400, "invalid")
+	c.do("POST", "/upload/storage/v1/b/data/o?uploadType=other&name=x", "1").wantError(400, "invalidParameter")
 	c.do("POST", "/upload/storage/v1/b/data/o?uploadType=media&name=a%0Ab", "1").wantError(400, "invalid")
 }
 
@@ -53,9 +53,10 @@ func TestUpload_Multipart(t *testing.T) {
 	}
 	c.do("POST", "/upload/storage/v1/b/data/o?uploadType=multipart", parts("xyz", "\r\n", `{"name":"named in the json","md5Hash":"mgNkuembtIDdJeHwKEyFVQ=="}`, "content"), "Content-Type", "multipart/related; boundary=xyz").want(200)
 	whole := parts("xyz", "\r\n", `{"crc32c":"AAAAAA=="}`, "content")
-	for _, body := range []string{whole, "", "--xyz\r\n", whole[:len(whole)-9], strings.Replace(whole, "}", "", 1), "--xyz\r\n\r\n{}\r\n--xyz--\r\n"} {
+	for _, body := range []string{whole, "", "--xyz\r\n", whole[:len(whole)-9], "--xyz\r\n\r\n{}\r\n--xyz--\r\n"} {
 		c.do("POST", upload, body, "Content-Type", "multipart/related; boundary=xyz").wantError(400, "invalid")
 	}
+	c.do("POST", upload, strings.Replace(whole, "}", "", 1), "Content-Type", "multipart/related; boundary=xyz").wantError(400, "parseError")
 	c.do("POST", upload, whole, "Content-Type", "multipart/related").wantError(400, "invalid")
 	c.do("GET", "/data/job/pkg.tar.gz", "").want(200).wantBody("content")
 }
