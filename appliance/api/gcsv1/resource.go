@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"hearth/storage/object"
@@ -15,10 +16,12 @@ import (
 // objectJSON writes objects as the API shows them, with the fields that a mask
 // asks for.
 type objectJSON struct {
-	// base is the beginning of links: scheme and host.
+	// base is the beginning of links, scheme and host, as JSON has it.
 	base     string
 	fields   []objectField
 	metadata mask
+	// path is the object's below base, if it has been asked for.
+	path string
 }
 
 // objectField is a field of the API's resource. add appends its value as JSON,
@@ -34,10 +37,11 @@ var objectFields = []objectField{
 		return appendText(b, o.Bucket+"/"+o.Name+"/"+strconv.FormatInt(o.Generation, 10))
 	}},
 	{"selfLink", func(b []byte, j *objectJSON, o *object.Object) []byte {
-		return appendText(b, j.base+objectPath(o))
+		return append(append(append(append(b, '"'), j.base...), j.pathOf(o)...), '"')
 	}},
 	{"mediaLink", func(b []byte, j *objectJSON, o *object.Object) []byte {
-		return appendText(b, j.base+"/download"+objectPath(o)+"?generation="+strconv.FormatInt(o.Generation, 10)+"&alt=media")
+		b = append(append(append(append(b, '"'), j.base...), "/download"...), j.pathOf(o)...)
+		return append(strconv.AppendInt(append(b, "?generation="...), o.Generation, 10), `&alt=media"`...)
 	}},
 	{"name", textField(func(o *object.Object) string { return o.Name })},
 	{"bucket", textField(func(o *object.Object) string { return o.Bucket })},
@@ -100,7 +104,7 @@ func timeField(of func(*object.Object) time.Time) func([]byte, *objectJSON, *obj
 		if t.IsZero() {
 			return b
 		}
-		return append(t.UTC().AppendFormat(append(b, '"'), timeFormat), '"')
+		return append(appendTime(append(b, '"'), t), '"')
 	}
 }
 
@@ -111,8 +115,11 @@ func storageClass(o *object.Object) string {
 	return o.StorageClass
 }
 
-func objectPath(o *object.Object) string {
-	return "/storage/v1/b/" + url.PathEscape(o.Bucket) + "/o/" + url.PathEscape(o.Name)
+func (j *objectJSON) pathOf(o *object.Object) string {
+	if j.path == "" {
+		j.path = "/storage/v1/b/" + url.PathEscape(o.Bucket) + "/o/" + url.PathEscape(o.Name)
+	}
+	return j.path
 }
 
 // appendMap appends what m asks for of a map; nothing if it is empty.
@@ -136,7 +143,7 @@ func appendMap(b []byte, values map[string]string, m mask) []byte {
 
 // newObjectJSON picks the fields that m asks for.
 func newObjectJSON(base string, m mask) *objectJSON {
-	j := &objectJSON{base: base}
+	j := &objectJSON{base: strings.Trim(string(appendText(nil, base)), `"`), fields: make([]objectField, 0, len(objectFields))}
 	for _, f := range objectFields {
 		if _, ok := m.of(f.name); ok {
 			j.fields = append(j.fields, f)
@@ -147,7 +154,7 @@ func newObjectJSON(base string, m mask) *objectJSON {
 }
 
 func (j *objectJSON) add(b []byte, o *object.Object) []byte {
-	b = append(b, '{')
+	b, j.path = append(b, '{'), ""
 	for _, f := range j.fields {
 		before := len(b)
 		if b[before-1] != '{' {
