@@ -53,13 +53,13 @@ func required(c *cli.Context, flag string) (string, error) {
 	return "", misuse(c, "--%s is missing", flag)
 }
 
-// labels reads a --labels flag: KEY=VALUE,KEY=VALUE.
-func labels(c *cli.Context) (map[string]string, error) {
+// pairs reads a flag of the form KEY=VALUE,KEY=VALUE; nil if it is not set.
+func pairs(c *cli.Context, flag string) (map[string]string, error) {
 	var out map[string]string
-	for _, pair := range c.StringSlice("labels") {
+	for _, pair := range c.StringSlice(flag) {
 		key, value, ok := strings.Cut(pair, "=")
 		if !ok || key == "" {
-			return nil, misuse(c, "--labels %s: write KEY=VALUE,KEY=VALUE", pair)
+			return nil, misuse(c, "--%s %s: write KEY=VALUE,KEY=VALUE", flag, pair)
 		}
 		if out == nil {
 			out = map[string]string{}

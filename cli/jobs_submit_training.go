@@ -116,7 +116,7 @@ func trainingJob(c *cli.Context, id string) (*ml.Job, error) {
 	if args := tail(c); len(args) > 0 {
 		in.Args = args
 	}
-	labels, err := labels(c)
+	labels, err := pairs(c, "labels")
 	if err != nil {
 		return nil, err
 	}

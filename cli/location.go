@@ -84,11 +84,6 @@ func (l location) below(name string) location {
 	return l
 }
 
-// wildcard cuts a "*" off the location's end.
-func (l location) wildcard() (prefix string, ok bool) {
-	return strings.CutSuffix(l.object, "*")
-}
-
 // String writes the location as it is written on the command line.
 func (l location) String() string {
 	if l.remote() {

@@ -28,7 +28,7 @@ $ hearth models create digits --description "handwritten digits"`,
 			if err != nil {
 				return err
 			}
-			labels, err := labels(c)
+			labels, err := pairs(c, "labels")
 			if err != nil {
 				return err
 			}

@@ -69,11 +69,9 @@ func stageFile(c *cli.Context, daemon *client.Client, f stagedFile) (string, err
 	if _, err := io.Copy(hash, file); err != nil {
 		return "", fmt.Errorf("upload a package: %w", err)
 	}
-	if _, err := file.Seek(0, io.SeekStart); err != nil {
-		return "", fmt.Errorf("upload a package: %w", err)
-	}
 	name := joinObject(f.prefix, path.Join(hex.EncodeToString(hash.Sum(nil)), filepath.Base(f.path)))
-	if _, err := daemon.Upload(c.Context, f.bucket, name, file); err != nil {
+	to := client.UploadRequest{Object: client.Object{Bucket: f.bucket, Name: name}}
+	if _, err := daemon.UploadFile(c.Context, to, f.path); err != nil {
 		return "", err
 	}
 	return "gs://" + f.bucket + "/" + name, nil

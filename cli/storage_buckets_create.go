@@ -1,6 +1,10 @@
 package cli
 
-import "github.com/urfave/cli/v2"
+import (
+	"github.com/urfave/cli/v2"
+
+	"hearth/cli/client"
+)
 
 func bucketsCreateCommand() *cli.Command {
 	return &cli.Command{
@@ -11,12 +15,23 @@ func bucketsCreateCommand() *cli.Command {
 Examples:
 
 $ hearth storage buckets create gs://digits`,
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "location", Usage: "kept with the bucket; LOCATION means nothing on one machine"},
+			&cli.StringFlag{Name: "default-storage-class", Usage: "kept with the bucket; a storage `CLASS` means nothing on one machine"},
+			&cli.StringSliceFlag{Name: "labels", Usage: "`KEY=VALUE`,KEY=VALUE…"},
+		},
 		Action: func(c *cli.Context) error {
+			labels, err := pairs(c, "labels")
+			if err != nil {
+				return err
+			}
 			name, daemon, err := atBucket(c)
 			if err != nil {
 				return err
 			}
-			bucket, err := daemon.CreateBucket(c.Context, name)
+			bucket, err := daemon.CreateBucket(c.Context, client.Bucket{
+				Name: name, Location: c.String("location"), StorageClass: c.String("default-storage-class"), Labels: labels,
+			})
 			if err != nil {
 				return err
 			}

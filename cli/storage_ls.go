@@ -1,56 +1,67 @@
 package cli
 
 import (
-	"cmp"
+	"bytes"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
+	"sigs.k8s.io/yaml"
 
 	"hearth/cli/client"
-	"hearth/ml"
 )
 
 func storageLsCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "ls",
 		Usage:     "List buckets, folders and objects",
-		ArgsUsage: "[-l] [-r] [gs://BUCKET[/PREFIX]…]",
-		Description: `Without arguments it lists the buckets. A name may end in "*".
+		ArgsUsage: "[-l|-L] [-r] [gs://BUCKET[/PREFIX]…]",
+		Description: `Without arguments it lists the buckets. ` + namesHelp + `
 
 Examples:
 
 $ hearth storage ls
 $ hearth storage ls -l gs://digits/jobs/
-$ hearth storage ls -r gs://digits`,
+$ hearth storage ls -r gs://digits
+$ hearth storage ls 'gs://digits/jobs/**/eval.json' --format json`,
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "long", Aliases: []string{"l"}, Usage: "show sizes and times as well"},
-			&cli.BoolFlag{Name: "recursive", Aliases: []string{"r", "R"}, Usage: "show all objects below"},
+			&cli.BoolFlag{Name: "full", Aliases: []string{"L"}, Usage: "show all that is known of objects"},
+			recursiveFlag("show all objects below"),
 		},
 		Action: func(c *cli.Context) error {
-			if err := checkFormat(c); err != nil {
-				return err
+			if !c.Args().Present() && len(tail(c)) == 0 {
+				return listBuckets(c)
 			}
-			daemon, err := connect(c)
+			at, err := readAtObjects(c)
 			if err != nil {
 				return err
 			}
-			given := append(c.Args().Slice(), tail(c)...)
-			if len(given) == 0 {
-				return listBuckets(c, daemon)
+			entries, err := listed(at)
+			if err != nil {
+				return err
 			}
-			for _, arg := range given {
-				if err := listObjects(c, daemon, arg); err != nil {
-					return err
-				}
+			if f := c.String("format"); f == "json" || f == "yaml" {
+				return printValue(c, objectsIn(entries))
 			}
+			if c.Bool("full") {
+				return printFull(c, entries)
+			}
+			printEntries(c, entries)
 			return nil
 		},
 	}
 }
 
-func listBuckets(c *cli.Context, daemon *client.Client) error {
+func listBuckets(c *cli.Context) error {
+	if err := checkFormat(c); err != nil {
+		return err
+	}
+	daemon, err := connect(c)
+	if err != nil {
+		return err
+	}
 	buckets, err := daemon.Buckets(c.Context)
 	if err != nil {
 		return err
@@ -64,71 +75,87 @@ func listBuckets(c *cli.Context, daemon *client.Client) error {
 	return nil
 }
 
-func listObjects(c *cli.Context, daemon *client.Client, arg string) error {
-	at, err := remoteLocation(c, arg)
-	if err != nil {
-		return err
-	}
-	listing, err := matching(c, daemon, at)
-	if err != nil {
-		return err
-	}
-	if len(listing.Objects)+len(listing.Folders) == 0 && at.object != "" {
-		return ml.Errorf(ml.NotFound, "nothing is called %s", arg)
-	}
-	if f := c.String("format"); f == "json" || f == "yaml" {
-		return printValue(c, listing.Objects)
-	}
-	printListing(c, at.bucket, listing)
-	return nil
+// entry is a line of a listing: an object, or the name of a folder.
+type entry struct {
+	uri    string
+	object *client.Object
 }
 
-// matching gives what a location stands for: what is in the folder of that
-// name, the object of that name, or what a "*" matches.
-func matching(c *cli.Context, daemon *client.Client, at location) (*client.Listing, error) {
-	if prefix, ok := at.wildcard(); ok {
-		return daemon.List(c.Context, at.bucket, prefix, c.Bool("recursive"))
+// listed gives what there is to list: an object, what is in a folder that was
+// named, and folders that a pattern matches; with -r what is in these too.
+func listed(at *atObjects) ([]entry, error) {
+	var entries []entry
+	recursive := at.c.Bool("recursive")
+	for _, l := range at.locations {
+		all, err := find(at.c.Context, at.daemon, l, depthFor(recursive, oneLevel))
+		if err != nil {
+			return nil, err
+		}
+		before := len(entries)
+		for _, f := range all {
+			switch {
+			case f.object != nil:
+				entries = append(entries, entry{f.object.URI(), f.object})
+			case hasWildcard(l.object) && !recursive:
+				entries = append(entries, entry{uri: f.location().String()})
+			default:
+				for i, o := range f.inside.Objects {
+					entries = append(entries, entry{o.URI(), &f.inside.Objects[i]})
+				}
+				for _, folder := range f.inside.Folders {
+					entries = append(entries, entry{uri: location{bucket: f.bucket, object: folder}.String()})
+				}
+			}
+		}
+		slices.SortFunc(entries[before:], func(a, b entry) int { return strings.Compare(a.uri, b.uri) })
 	}
-	listing, err := daemon.List(c.Context, at.bucket, at.prefix(), c.Bool("recursive"))
-	if err != nil || at.folder() {
-		return listing, err
-	}
-	object, err := daemon.Object(c.Context, at.bucket, at.object)
-	switch {
-	case ml.KindOf(err) == ml.NotFound:
-		return listing, nil
-	case err != nil:
-		return nil, err
-	}
-	object.Bucket = at.bucket
-	listing.Objects = append([]client.Object{*object}, listing.Objects...)
-	return listing, nil
+	return entries, nil
 }
 
-func printListing(c *cli.Context, bucket string, listing *client.Listing) {
+func objectsIn(entries []entry) []client.Object {
+	objects := []client.Object{}
+	for _, e := range entries {
+		if e.object != nil {
+			objects = append(objects, *e.object)
+		}
+	}
+	return objects
+}
+
+func printEntries(c *cli.Context, entries []entry) {
 	w := c.App.Writer
-	if !c.Bool("long") {
-		var names []string
-		for _, o := range listing.Objects {
-			names = append(names, o.URI())
-		}
-		for _, f := range listing.Folders {
-			names = append(names, "gs://"+bucket+"/"+f)
-		}
-		slices.Sort(names)
-		if len(names) > 0 {
-			fmt.Fprintln(w, strings.Join(names, "\n"))
-		}
-		return
-	}
 	var total int64
-	slices.SortFunc(listing.Objects, func(a, b client.Object) int { return cmp.Compare(a.Name, b.Name) })
-	for _, o := range listing.Objects {
-		fmt.Fprintf(w, "%12d  %s  %s\n", o.Size, o.Updated.UTC().Format("2006-01-02T15:04:05Z"), o.URI())
-		total += int64(o.Size)
+	for _, e := range entries {
+		switch {
+		case !c.Bool("long"):
+			fmt.Fprintln(w, e.uri)
+		case e.object == nil:
+			fmt.Fprintf(w, "%12s  %20s  %s\n", "", "", e.uri)
+		default:
+			fmt.Fprintf(w, "%12d  %s  %s\n", e.object.Size, e.object.Updated.UTC().Format("2006-01-02T15:04:05Z"), e.uri)
+		}
 	}
-	for _, f := range listing.Folders {
-		fmt.Fprintf(w, "%12s  %20s  gs://%s/%s\n", "", "", bucket, f)
+	if c.Bool("long") {
+		objects := objectsIn(entries)
+		for _, o := range objects {
+			total += int64(o.Size)
+		}
+		fmt.Fprintf(w, "TOTAL: %d objects, %d bytes (%s)\n", len(objects), total, bytesText(total))
 	}
-	fmt.Fprintf(w, "TOTAL: %d objects, %d bytes (%s)\n", len(listing.Objects), total, bytesText(total))
+}
+
+// printFull writes all fields of each object below its name.
+func printFull(c *cli.Context, entries []entry) error {
+	for _, e := range entries {
+		fmt.Fprintf(c.App.Writer, "%s:\n", e.uri)
+		if e.object == nil {
+			continue
+		}
+		fields, err := yaml.Marshal(e.object)
+		if err != nil {
+			return fmt.Errorf("print the answer: %w", err)
+		}
+		fmt.Fprintln(c.App.Writer, indent(string(bytes.TrimSpace(fields)), "  "))
+	}
+	return nil
 }

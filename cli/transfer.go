@@ -1,107 +1,270 @@
 package cli
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"io"
 	"io/fs"
+	"mime"
 	"os"
+	"path"
 	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"hearth/cli/client"
+	"hearth/ml"
 )
 
-// uploadFile writes a local file, or standard input, to an object.
-func uploadFile(c *cli.Context, daemon *client.Client, from, to location) error {
-	in, size := c.App.Reader, int64(-1)
-	if !from.stream() {
-		file, err := os.Open(from.local)
-		if err != nil {
-			return fmt.Errorf("upload: %w", err)
-		}
-		defer file.Close()
-		info, err := file.Stat()
-		if err != nil {
-			return fmt.Errorf("upload: %w", err)
-		}
-		in, size = file, info.Size()
+// copier carries out transfers.
+type copier struct {
+	c      *cli.Context
+	daemon *client.Client
+	// parallel is how many requests may be under way at once.
+	parallel int
+	// move deletes what has been copied.
+	move bool
+	// absent leaves what is at the destination already as it is.
+	absent bool
+	// attributes are for the objects that are written, as far as they are set.
+	attributes client.Object
+}
+
+// attributeFlags are the flags that say what newCopier reads.
+func attributeFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "content-type", Usage: "`TYPE` of the objects (default: by their names)"},
+		&cli.StringFlag{Name: "cache-control", Usage: "how long others may keep copies, as HTTP's `CACHE-CONTROL` says it"},
+		&cli.StringSliceFlag{Name: "custom-metadata", Usage: "`KEY=VALUE`,KEY=VALUE… kept with the objects"},
 	}
-	notice(c, "%s -> %s", from, to)
-	bar := byteBar(c, size, "")
-	defer bar.Clear()
-	_, err := daemon.Upload(c.Context, to.bucket, to.object, io.TeeReader(in, bar))
-	return err
+}
+
+func newCopier(c *cli.Context, daemon *client.Client) (*copier, error) {
+	metadata, err := pairs(c, "custom-metadata")
+	if err != nil {
+		return nil, err
+	}
+	return &copier{
+		c: c, daemon: daemon, parallel: parallel(c), absent: c.Bool("no-clobber"),
+		attributes: client.Object{ContentType: c.String("content-type"), CacheControl: c.String("cache-control"), Metadata: metadata},
+	}, nil
 }
 
 // uploadTree uploads all files of a folder to their places below an object's
 // name.
 func uploadTree(c *cli.Context, daemon *client.Client, dir string, to location) error {
-	return eachFile(dir, func(path, name string) error {
-		return uploadFile(c, daemon, location{local: path}, to.below(name))
-	})
-}
-
-// download writes an object to a local file, or to standard output. The file
-// appears only when it is whole.
-func download(c *cli.Context, daemon *client.Client, from, to location) error {
-	if to.stream() {
-		return daemon.Download(c.Context, from.bucket, from.object, c.App.Writer)
-	}
-	notice(c, "%s -> %s", from, to)
-	if err := os.MkdirAll(filepath.Dir(to.local), 0o777); err != nil {
-		return fmt.Errorf("download: %w", err)
-	}
-	part := to.local + ".part"
-	file, err := os.Create(part)
+	job, err := newCopier(c, daemon)
 	if err != nil {
-		return fmt.Errorf("download: %w", err)
-	}
-	defer os.Remove(part)
-	defer file.Close()
-	size := int64(-1)
-	if showsProgress(c) {
-		object, err := daemon.Object(c.Context, from.bucket, from.object)
-		if err != nil {
-			return err
-		}
-		size = int64(object.Size)
-	}
-	bar := byteBar(c, size, "")
-	defer bar.Clear()
-	if err := daemon.Download(c.Context, from.bucket, from.object, io.MultiWriter(file, bar)); err != nil {
 		return err
 	}
-	if err := file.Close(); err != nil {
-		return fmt.Errorf("download: %w", err)
+	p := &planner{c: c, daemon: daemon, to: to, into: true, recursive: true}
+	plan, err := p.sources([]string{strings.TrimSuffix(dir, "/") + "/"})
+	if err != nil {
+		return err
 	}
-	return os.Rename(part, to.local)
+	return job.run(plan)
+}
+
+// errSkipped says that the destination was there already.
+var errSkipped = ml.Errorf(ml.AlreadyExists, "there already")
+
+// copy carries out one transfer, which may use some requests at once.
+func (j *copier) copy(ctx context.Context, t transfer, parallel int, progress func(int64)) error {
+	if t.refused != nil {
+		return t.refused
+	}
+	if j.absent {
+		if there, err := j.there(ctx, t.to); err != nil || there {
+			return errOr(err, errSkipped)
+		}
+	}
+	err := j.transport(ctx, t, parallel, progress)
+	if j.absent && t.to.remote() && ml.KindOf(err) == ml.FailedPrecondition {
+		return errSkipped
+	}
+	return err
+}
+
+func errOr(err, otherwise error) error {
+	if err != nil {
+		return err
+	}
+	return otherwise
+}
+
+func (j *copier) there(ctx context.Context, to location) (bool, error) {
+	if to.remote() {
+		_, err := j.daemon.Object(ctx, to.bucket, to.object)
+		if ml.KindOf(err) == ml.NotFound {
+			return false, nil
+		}
+		return err == nil, err
+	}
+	_, err := os.Lstat(to.local)
+	return err == nil && !to.stream(), nil
+}
+
+func (j *copier) transport(ctx context.Context, t transfer, parallel int, progress func(int64)) error {
+	switch {
+	case !t.from.remote():
+		return j.upload(ctx, t, parallel, progress)
+	case t.to.remote():
+		return j.copyObject(ctx, t, progress)
+	}
+	return j.download(ctx, t, parallel, progress)
+}
+
+func (j *copier) upload(ctx context.Context, t transfer, parallel int, progress func(int64)) error {
+	u := client.UploadRequest{Object: j.attributes, IfAbsent: j.absent, Parallel: parallel, Progress: progress}
+	u.Object.Bucket, u.Object.Name = t.to.bucket, t.to.object
+	if t.from.stream() {
+		_, err := j.daemon.Upload(ctx, u, j.c.App.Reader)
+		return err
+	}
+	if u.Object.ContentType == "" {
+		u.Object.ContentType = contentType(t.from.local)
+	}
+	if !t.modified.IsZero() {
+		u.Object.Metadata = withTime(u.Object.Metadata, t.modified)
+	}
+	if _, err := j.daemon.UploadFile(ctx, u, t.from.local); err != nil || !j.move {
+		return err
+	}
+	return os.Remove(t.from.local)
+}
+
+func (j *copier) download(ctx context.Context, t transfer, parallel int, progress func(int64)) error {
+	r := client.DownloadRequest{Object: t.object, Parallel: parallel, Progress: progress}
+	if !j.move {
+		// Listings age: whatever the name stands for now is as good.
+		r.Object.Generation = 0
+	}
+	if t.to.stream() {
+		return j.daemon.Download(ctx, r, j.c.App.Writer)
+	}
+	if err := j.daemon.DownloadFile(ctx, r, t.to.local); err != nil {
+		return err
+	}
+	if !t.modified.IsZero() {
+		if err := os.Chtimes(t.to.local, time.Time{}, t.modified); err != nil {
+			return fmt.Errorf("download: %w", err)
+		}
+	}
+	if j.move {
+		return j.daemon.DeleteObject(ctx, t.object)
+	}
+	return nil
+}
+
+// copyObject copies or moves inside the bucket.
+func (j *copier) copyObject(ctx context.Context, t transfer, progress func(int64)) error {
+	r := client.CopyRequest{
+		From:       client.Object{Bucket: t.from.bucket, Name: t.from.object},
+		To:         client.Object{Bucket: t.to.bucket, Name: t.to.object},
+		Attributes: j.changed(t.object), IfAbsent: j.absent,
+	}
+	if j.move {
+		r.From.Generation = t.object.Generation
+	}
+	var err error
+	if j.move && t.from.bucket == t.to.bucket && r.Attributes == nil {
+		_, err = j.daemon.MoveObject(ctx, r)
+	} else {
+		_, err = j.daemon.CopyObject(ctx, r)
+		if err == nil && j.move {
+			err = j.daemon.DeleteObject(ctx, t.object)
+		}
+	}
+	if err == nil {
+		progress(t.size)
+	}
+	return err
+}
+
+// changed gives an object's attributes with those that flags set; nil if they
+// set none.
+func (j *copier) changed(o client.Object) *client.Object {
+	a := j.attributes
+	if a.ContentType == "" && a.CacheControl == "" && a.Metadata == nil {
+		return nil
+	}
+	if a.ContentType != "" {
+		o.ContentType = a.ContentType
+	}
+	if a.CacheControl != "" {
+		o.CacheControl = a.CacheControl
+	}
+	if a.Metadata != nil {
+		o.Metadata = a.Metadata
+	}
+	return &o
+}
+
+// modifiedKey is the metadata in which an object keeps its file's time, in
+// seconds since 1970, as gsutil and gcloud do.
+const modifiedKey = "goog-reserved-file-mtime"
+
+func withTime(metadata map[string]string, t time.Time) map[string]string {
+	out := map[string]string{modifiedKey: strconv.FormatInt(t.Unix(), 10)}
+	for k, v := range metadata {
+		out[k] = v
+	}
+	return out
+}
+
+// timeOf gives the time that an object keeps; zero if it keeps none.
+func timeOf(o client.Object) time.Time {
+	seconds, err := strconv.ParseInt(o.Metadata[modifiedKey], 10, 64)
+	if err != nil {
+		return time.Time{}
+	}
+	return time.Unix(seconds, 0)
+}
+
+// contentTypes are those that Go knows only where the system has a list.
+var contentTypes = map[string]string{
+	".csv": "text/csv", ".gz": "application/gzip", ".md": "text/markdown", ".tar": "application/x-tar",
+	".tsv": "text/tab-separated-values", ".txt": "text/plain", ".zip": "application/zip",
+}
+
+// contentType guesses a type from a file's name; empty if it says nothing.
+func contentType(name string) string {
+	extension := strings.ToLower(path.Ext(name))
+	if t, ok := contentTypes[extension]; ok {
+		return t
+	}
+	t, _, _ := strings.Cut(mime.TypeByExtension(extension), ";")
+	return t
 }
 
 // eachFile visits the files below a folder in the order of their names, which
 // are given with slashes. Links to files are followed, links to folders not.
-func eachFile(dir string, visit func(path, name string) error) error {
+func eachFile(dir string, visit func(path, name string, info fs.FileInfo) error) error {
 	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
-		if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
+		info, err := os.Stat(path)
+		if err != nil || !info.Mode().IsRegular() {
 			return err
 		}
 		name, err := filepath.Rel(dir, path)
 		if err != nil {
 			return err
 		}
-		return visit(path, filepath.ToSlash(name))
+		return visit(path, filepath.ToSlash(name), info)
 	})
 }
 
 // hashTree gives the SHA-256 of a folder's files and their names.
 func hashTree(dir string) (string, error) {
 	all := sha256.New()
-	err := eachFile(dir, func(path, name string) error {
+	err := eachFile(dir, func(path, name string, _ fs.FileInfo) error {
 		file, err := os.Open(path)
 		if err != nil {
 			return err
@@ -118,12 +281,4 @@ func hashTree(dir string) (string, error) {
 		return "", fmt.Errorf("read %s: %w", dir, err)
 	}
 	return hex.EncodeToString(all.Sum(nil)), nil
-}
-
-// baseOfFolder gives a folder's own name, also for "." and "..".
-func baseOfFolder(dir string) string {
-	if whole, err := filepath.Abs(dir); err == nil {
-		dir = whole
-	}
-	return filepath.Base(dir)
 }

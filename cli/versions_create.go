@@ -99,7 +99,7 @@ func versionOf(c *cli.Context, name string) (*ml.Version, error) {
 	if c.IsSet("framework") {
 		v.Framework = strings.ToUpper(strings.ReplaceAll(c.String("framework"), "-", "_"))
 	}
-	labels, err := labels(c)
+	labels, err := pairs(c, "labels")
 	if err != nil {
 		return nil, err
 	}

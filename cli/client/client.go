@@ -23,6 +23,7 @@ type Client struct {
 	token    string
 	project  string
 	http     *http.Client
+	sizes    sizes
 }
 
 // Options says which daemon to call, and as whom.
@@ -47,12 +48,15 @@ func New(o Options) (*Client, error) {
 	transport := &http.Transport{
 		DialContext:         (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
 		TLSHandshakeTimeout: 10 * time.Second,
+		// As many as transfers may run at once keep their connections.
+		MaxIdleConnsPerHost: 64,
 	}
 	return &Client{
 		endpoint: strings.TrimRight(o.Endpoint, "/"),
 		token:    o.Token,
 		project:  o.Project,
 		http:     &http.Client{Transport: transport},
+		sizes:    defaultSizes,
 	}, nil
 }
 

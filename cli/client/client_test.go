@@ -1,7 +1,6 @@
 package client
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -97,69 +96,6 @@ func TestClient_ListReadsAllPages(t *testing.T) {
 		models, err := c.Models(t.Context(), limit)
 		if err != nil || len(models) != want {
 			t.Errorf("limit %d: %d models, %v, want %d", limit, len(models), err, want)
-		}
-	}
-}
-
-// A small server of resumable uploads that checks their ranges.
-func uploadServer(t *testing.T, stored *bytes.Buffer, requests *int) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		*requests++
-		body, err := io.ReadAll(r.Body)
-		if err != nil {
-			t.Error(err)
-		}
-		switch {
-		case r.URL.Query().Get("uploadType") == "resumable":
-			w.Header().Set("Location", "http://"+r.Host+"/session")
-			return
-		case r.URL.Query().Get("uploadType") == "media":
-			stored.Write(body)
-		default:
-			var from, to int
-			var total string
-			if _, err := fmt.Sscanf(r.Header.Get("Content-Range"), "bytes %d-%d/%s", &from, &to, &total); err != nil || from != stored.Len() || to != from+len(body)-1 {
-				t.Errorf("Content-Range %q for %d bytes behind %d", r.Header.Get("Content-Range"), len(body), stored.Len())
-			}
-			stored.Write(body)
-			if total == "*" {
-				w.Header().Set("Range", fmt.Sprintf("bytes=0-%d", stored.Len()-1))
-				w.WriteHeader(http.StatusPermanentRedirect)
-				return
-			}
-		}
-		fmt.Fprintf(w, `{"bucket":"b","name":"o","size":"%d"}`, stored.Len())
-	}
-}
-
-func TestClient_UploadOfAnyLength(t *testing.T) {
-	for length, wantRequests := range map[int]int{0: 1, 10: 1, chunkSize - 1: 1, chunkSize: 2, chunkSize + 1: 3, 2 * chunkSize: 3, 2*chunkSize + 5: 4} {
-		t.Run(fmt.Sprint(length), func(t *testing.T) {
-			var stored bytes.Buffer
-			requests := 0
-			c := serve(t, uploadServer(t, &stored, &requests))
-			content := bytes.Repeat([]byte("some bytes that repeat at no round length"), length/40+1)[:length]
-			// Hidden behind a plain Reader, so that its length is unknown.
-			o, err := c.Upload(t.Context(), "b", "o", io.MultiReader(bytes.NewReader(content)))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if int(o.Size) != length || !bytes.Equal(stored.Bytes(), content) || requests != wantRequests {
-				t.Errorf("%d bytes stored in %d requests, want %d in %d", stored.Len(), requests, length, wantRequests)
-			}
-		})
-	}
-}
-
-func TestClient_DownloadChecksTheSum(t *testing.T) {
-	for sum, want := range map[string]ml.Kind{"crc32c=yZRlqg==,md5=x": ml.OK, "crc32c=AAAAAA==": ml.DataLoss, "": ml.OK} {
-		c := serve(t, func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("X-Goog-Hash", sum)
-			io.WriteString(w, "hello world")
-		})
-		var b bytes.Buffer
-		if err := c.Download(t.Context(), "b", "o", &b); ml.KindOf(err) != want || b.String() != "hello world" {
-			t.Errorf("%s: got %q, %v, want %v", sum, b.String(), err, want)
 		}
 	}
 }

@@ -12,17 +12,19 @@ import (
 // kindOfStatus is for answers that name no google.rpc code, as those of Cloud
 // Storage.
 var kindOfStatus = map[int]ml.Kind{
-	http.StatusBadRequest:            ml.InvalidArgument,
-	http.StatusUnauthorized:          ml.Unauthenticated,
-	http.StatusForbidden:             ml.PermissionDenied,
-	http.StatusNotFound:              ml.NotFound,
-	http.StatusConflict:              ml.AlreadyExists,
-	http.StatusPreconditionFailed:    ml.FailedPrecondition,
-	http.StatusRequestEntityTooLarge: ml.InvalidArgument,
-	http.StatusTooManyRequests:       ml.ResourceExhausted,
-	http.StatusNotImplemented:        ml.Unimplemented,
-	http.StatusServiceUnavailable:    ml.Unavailable,
-	http.StatusGatewayTimeout:        ml.DeadlineExceeded,
+	http.StatusBadRequest:                   ml.InvalidArgument,
+	http.StatusUnauthorized:                 ml.Unauthenticated,
+	http.StatusForbidden:                    ml.PermissionDenied,
+	http.StatusNotFound:                     ml.NotFound,
+	http.StatusGone:                         ml.NotFound,
+	http.StatusConflict:                     ml.AlreadyExists,
+	http.StatusPreconditionFailed:           ml.FailedPrecondition,
+	http.StatusRequestEntityTooLarge:        ml.InvalidArgument,
+	http.StatusRequestedRangeNotSatisfiable: ml.OutOfRange,
+	http.StatusTooManyRequests:              ml.ResourceExhausted,
+	http.StatusNotImplemented:               ml.Unimplemented,
+	http.StatusServiceUnavailable:           ml.Unavailable,
+	http.StatusGatewayTimeout:               ml.DeadlineExceeded,
 }
 
 // errorObject is the error of Google's APIs in JSON.

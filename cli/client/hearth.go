@@ -65,30 +65,66 @@ func (c *Client) InstallRuntime(ctx context.Context, r InstallRequest, step func
 		return nil, err
 	}
 	defer resp.Body.Close()
-	return readInstall(resp.Body, step)
+	return readProgress[ml.InstallProgress, ml.Runtime](resp.Body, "runtime", step)
 }
 
-// readInstall reads the lines of an install's answer. The last one holds the
-// runtime or an error; without it the install was cut off.
-func readInstall(body io.Reader, step func(ml.InstallProgress)) (*ml.Runtime, error) {
+// Reindexed counts what a reindexing of the bucket did.
+type Reindexed struct {
+	// Objects were looked at. Of these, Added were not in the index and Changed
+	// differed from it; Removed were in the index only.
+	Objects int64 `json:"objects"`
+	Added   int64 `json:"added"`
+	Changed int64 `json:"changed"`
+	Removed int64 `json:"removed"`
+	// Bytes were read to find checksums.
+	Bytes int64 `json:"bytes"`
+}
+
+// Reindex makes the bucket's index anew from what is stored and hands the
+// counts so far to step now and then.
+func (c *Client) Reindex(ctx context.Context, step func(Reindexed)) (*Reindexed, error) {
+	req, err := c.request(ctx, http.MethodPost, "/hearth/v1/storage:reindex", nil)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := c.do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	return readProgress[Reindexed, Reindexed](resp.Body, "result", step)
+}
+
+// readProgress reads an answer that grows while the daemon works: lines of
+// JSON, each a step, the last one with the result under a key or an error.
+// Without that line the answer was cut off.
+func readProgress[Step, Result any](body io.Reader, key string, step func(Step)) (*Result, error) {
 	lines := bufio.NewScanner(body)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
-		var line struct {
-			ml.InstallProgress
-			Runtime *ml.Runtime  `json:"runtime"`
-			Error   *errorObject `json:"error"`
+		var end map[string]json.RawMessage
+		if err := json.Unmarshal(lines.Bytes(), &end); err != nil {
+			return nil, fmt.Errorf("read the progress: %w", err)
 		}
-		if err := json.Unmarshal(lines.Bytes(), &line); err != nil {
-			return nil, fmt.Errorf("read the install's progress: %w", err)
+		if raw, ok := end["error"]; ok {
+			var e errorObject
+			if err := json.Unmarshal(raw, &e); err != nil {
+				return nil, fmt.Errorf("read the progress: %w", err)
+			}
+			return nil, e.toError(e.Code)
 		}
-		switch {
-		case line.Error != nil:
-			return nil, line.Error.toError(line.Error.Code)
-		case line.Runtime != nil:
-			return line.Runtime, nil
+		if raw, ok := end[key]; ok {
+			result := new(Result)
+			if err := json.Unmarshal(raw, result); err != nil {
+				return nil, fmt.Errorf("read the progress: %w", err)
+			}
+			return result, nil
 		}
-		step(line.InstallProgress)
+		var s Step
+		if err := json.Unmarshal(lines.Bytes(), &s); err != nil {
+			return nil, fmt.Errorf("read the progress: %w", err)
+		}
+		step(s)
 	}
-	return nil, errors.Join(ml.Errorf(ml.Unavailable, "the install was cut off; give the command again to go on with it"), lines.Err())
+	return nil, errors.Join(ml.Errorf(ml.Unavailable, "the answer was cut off; give the command again to go on"), lines.Err())
 }

@@ -30,3 +30,9 @@ func (c *Client) Jobs(ctx context.Context, limit int) ([]*ml.Job, error) {
 func (c *Client) CancelJob(ctx context.Context, id string) error {
 	return c.call(ctx, http.MethodPost, c.jobs()+"/"+segment(id)+":cancel", struct{}{}, nil)
 }
+
+// JobLineage gives which objects a job has read and written. NOT_FOUND.
+func (c *Client) JobLineage(ctx context.Context, id string) (*ml.Lineage, error) {
+	out := new(ml.Lineage)
+	return out, c.call(ctx, http.MethodGet, "/hearth/v1/projects/"+c.project+"/jobs/"+segment(id)+"/lineage", nil, out)
+}

@@ -1,71 +1,47 @@
 package client
 
 import (
-	"bytes"
 	"context"
-	"encoding/base64"
-	"encoding/binary"
-	"errors"
-	"hash/crc32"
-	"io"
 	"net/http"
 	"net/url"
-	"strings"
+	"strconv"
 
 	"hearth/ml"
 )
 
-// Bucket is a bucket as Cloud Storage shows it.
-type Bucket struct {
-	Name         string       `json:"name"`
-	TimeCreated  ml.Timestamp `json:"timeCreated,omitzero"`
-	Updated      ml.Timestamp `json:"updated,omitzero"`
-	Location     string       `json:"location,omitempty"`
-	StorageClass string       `json:"storageClass,omitempty"`
-}
-
 // Object is what Cloud Storage tells of an object.
 type Object struct {
-	Bucket      string       `json:"bucket,omitempty"`
-	Name        string       `json:"name"`
-	Size        ml.Int64     `json:"size,omitempty"`
-	ContentType string       `json:"contentType,omitempty"`
-	Generation  ml.Int64     `json:"generation,omitempty"`
-	Updated     ml.Timestamp `json:"updated,omitzero"`
-	MD5Hash     string       `json:"md5Hash,omitempty"`
-	CRC32C      string       `json:"crc32c,omitempty"`
+	Bucket             string            `json:"bucket,omitempty"`
+	Name               string            `json:"name,omitempty"`
+	Size               ml.Int64          `json:"size,omitempty"`
+	ContentType        string            `json:"contentType,omitempty"`
+	ContentEncoding    string            `json:"contentEncoding,omitempty"`
+	ContentDisposition string            `json:"contentDisposition,omitempty"`
+	ContentLanguage    string            `json:"contentLanguage,omitempty"`
+	CacheControl       string            `json:"cacheControl,omitempty"`
+	StorageClass       string            `json:"storageClass,omitempty"`
+	Generation         ml.Int64          `json:"generation,omitempty"`
+	Metageneration     ml.Int64          `json:"metageneration,omitempty"`
+	TimeCreated        ml.Timestamp      `json:"timeCreated,omitzero"`
+	Updated            ml.Timestamp      `json:"updated,omitzero"`
+	ComponentCount     int               `json:"componentCount,omitempty"`
+	MD5Hash            string            `json:"md5Hash,omitempty"`
+	CRC32C             string            `json:"crc32c,omitempty"`
+	Metadata           map[string]string `json:"metadata,omitempty"`
 }
 
 // URI gives gs://bucket/name.
 func (o Object) URI() string { return "gs://" + o.Bucket + "/" + o.Name }
 
-func bucketPath(bucket string) string { return "/storage/v1/b/" + segment(bucket) }
+// attributes gives what a client may say of an object that it writes.
+func (o Object) attributes() Object {
+	return Object{
+		Name: o.Name, ContentType: o.ContentType, ContentEncoding: o.ContentEncoding, ContentDisposition: o.ContentDisposition,
+		ContentLanguage: o.ContentLanguage, CacheControl: o.CacheControl, Metadata: o.Metadata, CRC32C: o.CRC32C,
+	}
+}
 
 func objectPath(bucket, name string) string { return bucketPath(bucket) + "/o/" + segment(name) }
-
-// CreateBucket makes a bucket. ALREADY_EXISTS.
-func (c *Client) CreateBucket(ctx context.Context, name string) (*Bucket, error) {
-	out := new(Bucket)
-	path := "/storage/v1/b?" + url.Values{"project": {c.project}}.Encode()
-	return out, c.call(ctx, http.MethodPost, path, Bucket{Name: name}, out)
-}
-
-// Bucket gives a bucket. NOT_FOUND.
-func (c *Client) Bucket(ctx context.Context, name string) (*Bucket, error) {
-	out := new(Bucket)
-	return out, c.call(ctx, http.MethodGet, bucketPath(name), nil, out)
-}
-
-// Buckets gives the project's buckets.
-func (c *Client) Buckets(ctx context.Context) ([]Bucket, error) {
-	buckets, _, err := listStorage[Bucket](ctx, c, "/storage/v1/b", url.Values{"project": {c.project}})
-	return buckets, err
-}
-
-// DeleteBucket deletes an empty bucket.
-func (c *Client) DeleteBucket(ctx context.Context, name string) error {
-	return c.call(ctx, http.MethodDelete, bucketPath(name), nil, nil)
-}
 
 // Listing is what lies under a prefix: objects, and with a delimiter the
 // folders next to them.
@@ -113,25 +89,72 @@ func listStorage[T any](ctx context.Context, c *Client, path string, query url.V
 // Object gives what is known of an object. NOT_FOUND.
 func (c *Client) Object(ctx context.Context, bucket, name string) (*Object, error) {
 	out := new(Object)
-	return out, c.call(ctx, http.MethodGet, objectPath(bucket, name), nil, out)
+	err := c.call(ctx, http.MethodGet, objectPath(bucket, name), nil, out)
+	out.Bucket = bucket
+	return out, err
 }
 
-// DeleteObject deletes an object. NOT_FOUND.
-func (c *Client) DeleteObject(ctx context.Context, bucket, name string) error {
-	return c.call(ctx, http.MethodDelete, objectPath(bucket, name), nil, nil)
+// UpdateObject changes an object's attributes. fields is as PATCH takes it: what
+// is not there stays, null takes away, metadata is merged key by key.
+func (c *Client) UpdateObject(ctx context.Context, bucket, name string, fields map[string]any) (*Object, error) {
+	out := new(Object)
+	return out, c.call(ctx, http.MethodPatch, objectPath(bucket, name), fields, out)
+}
+
+// DeleteObject deletes an object; only that generation, if o has one.
+// NOT_FOUND, FAILED_PRECONDITION for another generation.
+func (c *Client) DeleteObject(ctx context.Context, o Object) error {
+	path := objectPath(o.Bucket, o.Name)
+	if o.Generation != 0 {
+		path += "?ifGenerationMatch=" + strconv.FormatInt(int64(o.Generation), 10)
+	}
+	return c.call(ctx, http.MethodDelete, path, nil, nil)
+}
+
+// CopyRequest asks for a copy of From, or for From to be moved.
+type CopyRequest struct {
+	// From names the source: of its generation, if there is one here.
+	From Object
+	// To names the target.
+	To Object
+	// Attributes replaces those of the source; nil keeps them.
+	Attributes *Object
+	// IfAbsent makes the copy fail with FAILED_PRECONDITION if there is a target.
+	IfAbsent bool
+}
+
+func (r CopyRequest) query() url.Values {
+	q := conditions(r.IfAbsent)
+	if r.From.Generation != 0 {
+		q.Set("ifSourceGenerationMatch", strconv.FormatInt(int64(r.From.Generation), 10))
+	}
+	return q
+}
+
+// conditions gives the parameters of a call that may only make a new object.
+func conditions(ifAbsent bool) url.Values {
+	q := url.Values{}
+	if ifAbsent {
+		q.Set("ifGenerationMatch", "0")
+	}
+	return q
 }
 
 // CopyObject copies an object inside the daemon.
-func (c *Client) CopyObject(ctx context.Context, from, to Object) (*Object, error) {
-	path := objectPath(from.Bucket, from.Name) + "/rewriteTo/b/" + segment(to.Bucket) + "/o/" + segment(to.Name)
-	query := url.Values{}
+func (c *Client) CopyObject(ctx context.Context, r CopyRequest) (*Object, error) {
+	path := objectPath(r.From.Bucket, r.From.Name) + "/rewriteTo/b/" + segment(r.To.Bucket) + "/o/" + segment(r.To.Name)
+	query := r.query()
+	var attributes any
+	if r.Attributes != nil {
+		attributes = r.Attributes.attributes()
+	}
 	for {
 		var out struct {
 			Done         bool    `json:"done"`
 			RewriteToken string  `json:"rewriteToken"`
 			Resource     *Object `json:"resource"`
 		}
-		if err := c.call(ctx, http.MethodPost, path+"?"+query.Encode(), nil, &out); err != nil {
+		if err := c.call(ctx, http.MethodPost, path+"?"+query.Encode(), attributes, &out); err != nil {
 			return nil, err
 		}
 		if out.Done || out.RewriteToken == "" {
@@ -141,33 +164,9 @@ func (c *Client) CopyObject(ctx context.Context, from, to Object) (*Object, erro
 	}
 }
 
-// castagnoli is the polynomial of the checksums in Cloud Storage's answers.
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
-
-// Download writes an object's bytes to w. DATA_LOSS if they are not those that
-// the server has a checksum of.
-func (c *Client) Download(ctx context.Context, bucket, name string, w io.Writer) error {
-	req, err := c.request(ctx, http.MethodGet, objectPath(bucket, name)+"?alt=media", nil)
-	if err != nil {
-		return err
-	}
-	resp, err := c.do(req)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	sum := crc32.New(castagnoli)
-	if _, err := io.Copy(io.MultiWriter(w, sum), resp.Body); err != nil {
-		return errors.Join(ml.Errorf(ml.Unavailable, "the download of gs://%s/%s was cut off", bucket, name), err)
-	}
-	want := binary.BigEndian.AppendUint32(nil, sum.Sum32())
-	for _, header := range resp.Header.Values("X-Goog-Hash") {
-		for hash := range strings.SplitSeq(header, ",") {
-			got, ok := strings.CutPrefix(strings.TrimSpace(hash), "crc32c=")
-			if b, err := base64.StdEncoding.DecodeString(got); ok && (err != nil || !bytes.Equal(b, want)) {
-				return ml.Errorf(ml.DataLoss, "gs://%s/%s arrived damaged: its checksum is not %s", bucket, name, got)
-			}
-		}
-	}
-	return nil
+// MoveObject gives an object another name in its bucket.
+func (c *Client) MoveObject(ctx context.Context, r CopyRequest) (*Object, error) {
+	path := objectPath(r.From.Bucket, r.From.Name) + "/moveTo/o/" + segment(r.To.Name)
+	out := new(Object)
+	return out, c.call(ctx, http.MethodPost, path+"?"+r.query().Encode(), nil, out)
 }
