@@ -98,9 +98,8 @@ func (m *MinIO) forget(bucket, name string, known *record) error {
 	return noSuchObject(bucket, name)
 }
 
-// Open implements ObjectReader. The Reader also has the method Limit(n int64),
-// which says that no more than n bytes will be read from where it is: it saves
-// reading ahead.
+// Open implements ObjectReader. The Reader also has the method
+// Prepare(n int64) error.
 func (m *MinIO) Open(ctx context.Context, bucket, name string) (Reader, error) {
 	r, err := m.lookup(ctx, bucket, name)
 	if err != nil {
@@ -163,8 +162,16 @@ func poolOf(size int64) *sync.Pool {
 
 func (r *s3Reader) Object() *Object { return r.object }
 
-// Limit says that no more than n bytes will be read from here.
-func (r *s3Reader) Limit(n int64) { r.end = min(r.object.Size, r.at+n) }
+// Prepare says that no more than n bytes will be read from here, which saves
+// reading ahead, and fetches the first of them: so a server that is not there
+// shows before anything was read.
+func (r *s3Reader) Prepare(n int64) error {
+	r.end = min(r.object.Size, r.at+n)
+	if r.at >= r.end {
+		return nil
+	}
+	return r.next()
+}
 
 func (r *s3Reader) Read(p []byte) (int, error) {
 	if len(r.rest) == 0 {

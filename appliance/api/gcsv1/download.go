@@ -56,6 +56,10 @@ func (c *call) sendStored(rd object.Reader) error {
 		h.Del("Content-Range")
 		return fmt.Errorf("read gs://%s/%s: %w", o.Bucket, o.Name, err)
 	}
+	if err := c.prepare(rd, length); err != nil {
+		h.Del("Content-Range")
+		return err
+	}
 	c.contentHeaders(o)
 	if o.ContentEncoding != "" {
 		h.Set("Content-Encoding", o.ContentEncoding)
@@ -72,6 +76,15 @@ func (c *call) sendStored(rd object.Reader) error {
 		c.tellCutOff(o, err)
 	}
 	c.observeRead(o, sent)
+	return nil
+}
+
+// prepare has a store that is elsewhere send the first of n bytes, while there
+// can still be an answer of another kind.
+func (c *call) prepare(rd object.Reader, n int64) error {
+	if p, ok := rd.(interface{ Prepare(n int64) error }); ok && c.r.Method != http.MethodHead {
+		return p.Prepare(n)
+	}
 	return nil
 }
 
