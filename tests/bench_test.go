@@ -254,6 +254,13 @@ func startEcho(b *testing.B) string {
 }
 
 func TestMain(m *testing.M) {
+	if spec := os.Getenv("HEARTH_BENCH_FLOOR"); spec != "" {
+		l, err := net.Listen("tcp", os.Getenv("HEARTH_BENCH_ADDR"))
+		if err == nil {
+			err = runFloor(l, spec)
+		}
+		panic(err)
+	}
 	if addr := os.Getenv("HEARTH_BENCH_ECHO"); addr != "" {
 		l, err := net.Listen("tcp", addr)
 		if err != nil {
