@@ -3,6 +3,7 @@ package appliance
 import (
 	"strings"
 
+	"hearth/appliance/api/gcsv1"
 	"hearth/ml"
 	"hearth/storage/lineage"
 )
@@ -25,7 +26,7 @@ func nameOf(p ml.Principal) string {
 }
 
 // observe records what a job has used of the bucket. Others are not recorded.
-func (a *Appliance) observe(by string, access lineage.Access) {
+func (a *Appliance) observe(by string, use gcsv1.Access) {
 	name, ok := strings.CutPrefix(by, byJob)
 	if !ok {
 		return
@@ -34,8 +35,10 @@ func (a *Appliance) observe(by string, access lineage.Access) {
 	if !ok {
 		return
 	}
-	access.Job = lineageName(project, job)
-	a.lineage.Observe(access)
+	a.lineage.Observe(lineage.Access{
+		Job: lineageName(project, job), Bucket: use.Bucket, Name: use.Name,
+		Generation: use.Generation, Bytes: use.Bytes, Write: use.Write,
+	})
 }
 
 func lineageName(project, job string) string { return project + "." + job }

@@ -114,6 +114,8 @@ func (a *Appliance) mount(context.Context) error {
 		Storage: gcsv1.New(gcsv1.Options{
 			Store: a.objects, PlainBase: "http://" + a.door.Addr().String(), Log: a.component("storage"),
 			Authorize: func(r *http.Request, _ string, _ bool) error { return authorizeBucket(api.PrincipalFrom(r.Context())) },
+			Who:       func(r *http.Request) string { return nameOf(api.PrincipalFrom(r.Context())) },
+			Observe:   func(_ *http.Request, by string, use gcsv1.Access) { a.observe(by, use) },
 		}),
 		Hearth: hearthv1.New(hearthv1.Options{
 			Status: a.status, Runtimes: runtimesAPI{a.runtimes, a.db, a.scheduler},
