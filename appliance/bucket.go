@@ -2,6 +2,7 @@ package appliance
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -32,10 +33,23 @@ func (a *Appliance) openBucket(ctx context.Context) error {
 		err = a.openMinIO(ctx, c.MinIO)
 	}
 	if err != nil {
-		return fmt.Errorf("open the bucket: %w", err)
+		return fmt.Errorf("open the bucket: %s", explainBucket(err))
 	}
 	a.closeLater(a.objects)
 	return nil
+}
+
+// explainBucket says for the operator what is wrong with the bucket, with the
+// key of the configuration at fault.
+func explainBucket(err error) string {
+	var shown *ml.Error
+	switch {
+	case !errors.As(err, &shown):
+		return err.Error()
+	case shown.Field != "":
+		return "storage.minio." + shown.Field + ": " + shown.Message
+	}
+	return shown.Message
 }
 
 func (a *Appliance) openLocal() error {
@@ -48,7 +62,8 @@ func (a *Appliance) openLocal() error {
 	return err
 }
 
-// openOwnMinIO opens the bucket on the server that Hearth runs.
+// openOwnMinIO opens the bucket on the server that Hearth runs. It may answer
+// before it is ready for that.
 func (a *Appliance) openOwnMinIO(ctx context.Context) error {
 	if err := a.minio.start(ctx); err != nil {
 		return err
@@ -59,7 +74,14 @@ func (a *Appliance) openOwnMinIO(ctx context.Context) error {
 	}
 	c := a.config.Storage.MinIO
 	c.Endpoint, c.AccessKey, c.SecretKey = a.minio.endpoint(), keys.access, keys.secret
-	return a.openMinIO(ctx, c)
+	ctx, cancel := context.WithTimeout(ctx, minioPatience)
+	defer cancel()
+	for {
+		err := a.openMinIO(ctx, c)
+		if ml.KindOf(err) != ml.Unavailable || !pause(ctx, 250*time.Millisecond) {
+			return err
+		}
+	}
 }
 
 func (a *Appliance) openMinIO(ctx context.Context, c MinIOConfig) error {
@@ -87,7 +109,7 @@ func (a *Appliance) bucketStatus(ctx context.Context) ml.BucketStatus {
 	ctx, cancel := context.WithTimeout(ctx, bucketWait)
 	defer cancel()
 	if err := a.objects.Check(ctx); err != nil {
-		s.Error = err.Error()
+		s.Error = explainBucket(err)
 	}
 	switch {
 	case s.Backend == backendLocal:

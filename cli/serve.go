@@ -19,7 +19,7 @@ func serveCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "serve",
 		Usage: "Run the daemon",
-		Description: `Serves the APIs, trains and answers predictions until it is asked to end. SIGTERM ends the daemon alone: running jobs go on and loaded models stay loaded for the daemon that follows, as an upgrade wants it. SIGINT (Ctrl-C) also ends the model workers; jobs go on.
+		Description: `Serves the APIs, trains and answers predictions until it is asked to end. SIGTERM ends the daemon alone: running jobs go on and loaded models stay loaded for the daemon that follows, as an upgrade wants it. SIGINT (Ctrl-C) also ends the model workers and the MinIO server that it runs; jobs go on.
 
 Examples:
 
