@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -134,6 +135,7 @@ func BenchmarkDownload(b *testing.B) {
 				defer server.Close()
 				b.SetBytes(size)
 				buf := make([]byte, 1<<20)
+				before := cpu(b)
 				for b.Loop() {
 					res, err := server.Client().Get(server.URL + "/data/big")
 					if err != nil {
@@ -145,6 +147,7 @@ func BenchmarkDownload(b *testing.B) {
 						b.Fatal(n, err)
 					}
 				}
+				b.ReportMetric(float64((cpu(b)-before).Milliseconds())/float64(b.N), "cpu-ms/op")
 			})
 		}
 	}
@@ -153,3 +156,13 @@ func BenchmarkDownload(b *testing.B) {
 type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) { return len(p), nil }
+
+// cpu is what this process has used, which other load on the machine changes
+// little.
+func cpu(b *testing.B) time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}

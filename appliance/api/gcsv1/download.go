@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"os"
 	"strconv"
-	"sync"
 
 	"hearth/ml"
 	"hearth/storage/object"
@@ -70,7 +69,7 @@ func (c *call) sendStored(rd object.Reader) error {
 	if c.r.Method == http.MethodHead {
 		return nil
 	}
-	sent, err := c.send(rd, length)
+	sent, err := io.CopyN(c.w, plain(rd), length)
 	if sent < length {
 		// Too late for another answer: the client notices the missing bytes.
 		c.tellCutOff(o, err)
@@ -95,24 +94,15 @@ func (c *call) tellCutOff(o *object.Object, err error) {
 	}
 }
 
-// sendBuffers are for content that the kernel cannot send by itself. They are
-// this large because TLS and S3 servers do well with few, long reads.
-var sendBuffers = sync.Pool{New: func() any { b := make([]byte, 256<<10); return &b }}
-
-// send copies n bytes to the client and says how many went there.
-func (c *call) send(rd object.Reader, n int64) (int64, error) {
-	if f, ok := rd.(interface{ Descriptor() *os.File }); ok && c.r.TLS == nil {
-		return io.CopyN(c.w, f.Descriptor(), n)
+// plain gives the file behind a reader if there is one, so that net/http can
+// have the kernel send it. Over TLS it cannot; but there the encryption and the
+// one write that crypto/tls makes for each record of 16 KiB are what it costs,
+// and larger buffers do not show.
+func plain(rd object.Reader) io.Reader {
+	if f, ok := rd.(interface{ Descriptor() *os.File }); ok {
+		return f.Descriptor()
 	}
-	return c.sendBuffered(io.LimitReader(rd, n))
-}
-
-// sendBuffered copies to the client without the kernel's help. The writer must
-// not choose the buffer: net/http's is small.
-func (c *call) sendBuffered(r io.Reader) (int64, error) {
-	buf := sendBuffers.Get().(*[]byte)
-	defer sendBuffers.Put(buf)
-	return io.CopyBuffer(struct{ io.Writer }{c.w}, struct{ io.Reader }{r}, *buf)
+	return rd
 }
 
 // contentHeaders sets what is said of an object beside its content, whichever

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"iter"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -155,4 +157,32 @@ func (a *answer) wantJSON(want string) {
 	if d := cmp.Diff(w, a.json()); d != "" {
 		a.t.Fatal(d)
 	}
+}
+
+func mustRequest(t *testing.T) *http.Request {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), "GET", "http://localhost/", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func fieldNames(fields []objectField) []string {
+	var names []string
+	for _, f := range fields {
+		names = append(names, f.name)
+	}
+	return names
+}
+
+func keys(m map[string]any) iter.Seq[string] { return maps.Keys(m) }
+
+func decodeMap(t *testing.T, b []byte) map[string]any {
+	t.Helper()
+	var m map[string]any
+	if err := json.Unmarshal(b, &m); err != nil {
+		t.Fatalf("%v: %s", err, b)
+	}
+	return m
 }

@@ -57,7 +57,7 @@ func (c *call) sendDecompressed(rd object.Reader) (done bool, err error) {
 	if c.r.Method == http.MethodHead {
 		return true, nil
 	}
-	sent, err := c.sendBuffered(z)
+	sent, err := io.Copy(c.w, z)
 	c.observeRead(o, sent)
 	if err != nil {
 		c.tellCutOff(o, err)
