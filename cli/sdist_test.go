@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -112,7 +113,7 @@ func TestBuildPackage(t *testing.T) {
 func tree(t *testing.T, root string) []string {
 	t.Helper()
 	var names []string
-	err := eachFile(root, func(_, name string) error { names = append(names, name); return nil })
+	err := eachFile(root, func(_, name string, _ fs.FileInfo) error { names = append(names, name); return nil })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,7 +14,7 @@ func storageCpCommand() *cli.Command {
 
 A destination that ends in "/", is a bucket, or is a local folder takes the source in under its own name; any other becomes the copy itself. A folder is copied with -r, under its own name below the destination; written with "/" at its end, only what is in it is copied.
 
-What is copied is compared with its checksum. Files of 150 MiB and more go in parts, several at once. A copy that was interrupted goes on where it was when the same command is given again.
+What is copied is compared with its checksum. Objects of 150 MiB and more come in parts, several at once; files of that size go in parts if the daemon is on another machine, or with --parallel. A copy that was interrupted goes on where it was when the same command is given again.
 
 Examples:
 

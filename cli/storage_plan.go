@@ -164,12 +164,16 @@ func place(to location, name string, o client.Object) (location, error) {
 }
 
 func (p *planner) addLocal(from location) error {
+	if !p.to.remote() {
+		return misuse(p.c, "neither %s nor %s is in a bucket", from, p.to)
+	}
 	if from.stream() {
 		if p.into {
 			return misuse(p.c, "what comes from standard input needs a name: %s is a folder", p.to)
 		}
 		p.roots++
-		return p.addFile(transfer{from: from, to: p.to, size: -1})
+		p.plan = append(p.plan, transfer{from: from, to: p.to, size: -1})
+		return nil
 	}
 	_, err := os.Stat(from.local)
 	if errors.Is(err, fs.ErrNotExist) && hasWildcard(from.local) {
@@ -213,7 +217,8 @@ func (p *planner) addPath(from location, matched bool) error {
 	if p.into {
 		t.to = p.to.below(from.base())
 	}
-	return p.addFile(t)
+	p.plan = append(p.plan, t)
+	return nil
 }
 
 func (p *planner) addTree(from location) error {
@@ -223,17 +228,9 @@ func (p *planner) addTree(from location) error {
 	}
 	p.roots++
 	return eachFile(from.local, func(path, name string, info fs.FileInfo) error {
-		return p.addFile(transfer{from: location{local: path}, to: to.below(name), size: info.Size()})
+		p.plan = append(p.plan, transfer{from: location{local: path}, to: to.below(name), size: info.Size()})
+		return nil
 	})
-}
-
-// addFile adds an upload.
-func (p *planner) addFile(t transfer) error {
-	if !t.to.remote() {
-		return misuse(p.c, "neither %s nor %s is in a bucket", t.from, t.to)
-	}
-	p.plan = append(p.plan, t)
-	return nil
 }
 
 // baseOfFolder gives a folder's own name, also for "." and "..".

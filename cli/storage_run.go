@@ -142,7 +142,7 @@ func newTransferBar(c *cli.Context, plan []transfer) *transferBar {
 	show := &transferBar{c: c, began: time.Now()}
 	total := int64(0)
 	for _, t := range plan {
-		show.over = show.over || t.from.remote() != t.to.remote()
+		show.over = show.over || t.from.remote() != t.to.remote() && !t.to.stream()
 		if t.size < 0 {
 			total = -1
 			break
@@ -154,10 +154,12 @@ func newTransferBar(c *cli.Context, plan []transfer) *transferBar {
 }
 
 // add counts bytes that are done.
-func (b *transferBar) add(n int64) {
+func (b *transferBar) add(n int64, skipped bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.sent += n
+	if !skipped {
+		b.sent += n
+	}
 	// More than was planned, where a file grows, is no matter.
 	_ = b.bar.Add64(n)
 }

@@ -27,6 +27,9 @@ type copier struct {
 	daemon *client.Client
 	// parallel is how many requests may be under way at once.
 	parallel int
+	// uploadParts sends large files in parts. The bucket writes these twice, so
+	// it pays only where a single connection is slower than the disk.
+	uploadParts bool
 	// move deletes what has been copied.
 	move bool
 	// absent leaves what is at the destination already as it is.
@@ -50,7 +53,8 @@ func newCopier(c *cli.Context, daemon *client.Client) (*copier, error) {
 		return nil, err
 	}
 	return &copier{
-		c: c, daemon: daemon, parallel: parallel(c), absent: c.Bool("no-clobber"),
+		c: c, daemon: daemon, absent: c.Bool("no-clobber"),
+		parallel: parallel(c), uploadParts: c.IsSet("parallel") || !daemon.OnThisMachine(),
 		attributes: client.Object{ContentType: c.String("content-type"), CacheControl: c.String("cache-control"), Metadata: metadata},
 	}, nil
 }
@@ -74,7 +78,7 @@ func uploadTree(c *cli.Context, daemon *client.Client, dir string, to location) 
 var errSkipped = ml.Errorf(ml.AlreadyExists, "there already")
 
 // copy carries out one transfer, which may use some requests at once.
-func (j *copier) copy(ctx context.Context, t transfer, parallel int, progress func(int64)) error {
+func (j *copier) copy(ctx context.Context, t transfer, parallel int, progress client.Progress) error {
 	if t.refused != nil {
 		return t.refused
 	}
@@ -109,7 +113,7 @@ func (j *copier) there(ctx context.Context, to location) (bool, error) {
 	return err == nil && !to.stream(), nil
 }
 
-func (j *copier) transport(ctx context.Context, t transfer, parallel int, progress func(int64)) error {
+func (j *copier) transport(ctx context.Context, t transfer, parallel int, progress client.Progress) error {
 	switch {
 	case !t.from.remote():
 		return j.upload(ctx, t, parallel, progress)
@@ -119,8 +123,11 @@ func (j *copier) transport(ctx context.Context, t transfer, parallel int, progre
 	return j.download(ctx, t, parallel, progress)
 }
 
-func (j *copier) upload(ctx context.Context, t transfer, parallel int, progress func(int64)) error {
-	u := client.UploadRequest{Object: j.attributes, IfAbsent: j.absent, Parallel: parallel, Progress: progress}
+func (j *copier) upload(ctx context.Context, t transfer, parallel int, progress client.Progress) error {
+	u := client.UploadRequest{Object: j.attributes, IfAbsent: j.absent, Progress: progress}
+	if j.uploadParts {
+		u.Parallel = parallel
+	}
 	u.Object.Bucket, u.Object.Name = t.to.bucket, t.to.object
 	if t.from.stream() {
 		_, err := j.daemon.Upload(ctx, u, j.c.App.Reader)
@@ -138,7 +145,7 @@ func (j *copier) upload(ctx context.Context, t transfer, parallel int, progress 
 	return os.Remove(t.from.local)
 }
 
-func (j *copier) download(ctx context.Context, t transfer, parallel int, progress func(int64)) error {
+func (j *copier) download(ctx context.Context, t transfer, parallel int, progress client.Progress) error {
 	r := client.DownloadRequest{Object: t.object, Parallel: parallel, Progress: progress}
 	if !j.move {
 		// Listings age: whatever the name stands for now is as good.
@@ -162,7 +169,7 @@ func (j *copier) download(ctx context.Context, t transfer, parallel int, progres
 }
 
 // copyObject copies or moves inside the bucket.
-func (j *copier) copyObject(ctx context.Context, t transfer, progress func(int64)) error {
+func (j *copier) copyObject(ctx context.Context, t transfer, progress client.Progress) error {
 	r := client.CopyRequest{
 		From:       client.Object{Bucket: t.from.bucket, Name: t.from.object},
 		To:         client.Object{Bucket: t.to.bucket, Name: t.to.object},
@@ -181,7 +188,7 @@ func (j *copier) copyObject(ctx context.Context, t transfer, progress func(int64
 		}
 	}
 	if err == nil {
-		progress(t.size)
+		progress(t.size, false)
 	}
 	return err
 }

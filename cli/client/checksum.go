@@ -86,20 +86,6 @@ func (s Checksum) check(got string, what Object) error {
 	return ml.Errorf(ml.DataLoss, "%s arrived damaged: its checksum is %s, not %s", what.URI(), s, got)
 }
 
-// countingReader tells how many bytes were read.
-type countingReader struct {
-	io.Reader
-	count func(n int64)
-}
-
-func (r countingReader) Read(p []byte) (int, error) {
-	n, err := r.Reader.Read(p)
-	if r.count != nil && n > 0 {
-		r.count(int64(n))
-	}
-	return n, err
-}
-
 // section is the part of a local file that becomes one object.
 type section struct {
 	file       io.ReaderAt

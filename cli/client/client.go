@@ -66,6 +66,13 @@ func (c *Client) Project() string { return c.project }
 // Endpoint gives the daemon's address, without a slash at its end.
 func (c *Client) Endpoint() string { return c.endpoint }
 
+// OnThisMachine reports whether the daemon's address is one of this machine's
+// own, as far as the address shows it.
+func (c *Client) OnThisMachine() bool {
+	u, err := url.Parse(c.endpoint)
+	return err == nil && (u.Hostname() == "localhost" || net.ParseIP(u.Hostname()).IsLoopback())
+}
+
 // UnreachableError means that nobody answered at the endpoint.
 type UnreachableError struct {
 	Endpoint string

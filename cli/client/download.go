@@ -25,9 +25,7 @@ type DownloadRequest struct {
 	Range string
 	// Parallel is how many parts of a large object may be on their way at once.
 	Parallel int
-	// Progress, if not nil, hears how many bytes more are there. Several
-	// goroutines call it.
-	Progress func(n int64)
+	Progress Progress
 }
 
 // Download writes an object's bytes to w. DATA_LOSS if they are not those that

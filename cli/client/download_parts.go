@@ -110,9 +110,7 @@ func (c *Client) fetchSlices(ctx context.Context, r DownloadRequest, slices []*s
 	group.SetLimit(max(r.Parallel, 1))
 	for _, s := range slices {
 		if s.have {
-			if r.Progress != nil {
-				r.Progress(s.size)
-			}
+			r.Progress.skip(s.size)
 			continue
 		}
 		group.Go(func() error {

@@ -43,15 +43,7 @@ type UploadRequest struct {
 	IfAbsent bool
 	// Parallel is how many parts of a large file may be on their way at once.
 	Parallel int
-	// Progress, if not nil, hears how many bytes more were sent. Several
-	// goroutines call it.
-	Progress func(n int64)
-}
-
-func (u UploadRequest) progress(n int64) {
-	if u.Progress != nil {
-		u.Progress(n)
-	}
+	Progress Progress
 }
 
 func (u UploadRequest) path(kind string) string {
@@ -164,7 +156,7 @@ func (c *Client) uploadSmall(ctx context.Context, u UploadRequest, content []byt
 	req.Header.Set("Content-Type", "multipart/related; boundary="+parts.Boundary())
 	o, err := c.finishUpload(u, req)
 	if err == nil {
-		u.progress(int64(len(content)))
+		u.Progress.count(int64(len(content)))
 	}
 	return o, err
 }

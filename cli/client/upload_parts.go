@@ -83,7 +83,7 @@ func (c *Client) uploadPart(ctx context.Context, u UploadRequest, p *part, there
 	}
 	if there.CRC32C == p.sum.String() && int64(there.Size) == p.section.size {
 		p.object = there
-		u.progress(p.section.size)
+		u.Progress.skip(p.section.size)
 		return nil
 	}
 	o, err := c.uploadSection(ctx, UploadRequest{Object: p.object, Progress: u.Progress}, p.section)

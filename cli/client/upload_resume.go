@@ -25,7 +25,7 @@ func (c *Client) uploadResumable(ctx context.Context, u UploadRequest, s section
 	}
 	if done != nil {
 		memory.forget()
-		u.progress(s.size)
+		u.Progress.skip(s.size)
 		return done, nil
 	}
 	if session == "" {
@@ -34,7 +34,7 @@ func (c *Client) uploadResumable(ctx context.Context, u UploadRequest, s section
 		}
 		memory.add(session)
 	}
-	u.progress(offset)
+	u.Progress.skip(offset)
 	for {
 		p := piece{session: session, offset: offset, size: min(c.sizes.piece, s.size-offset), sum: sum}
 		p.last = p.offset+p.size == s.size
