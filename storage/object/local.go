@@ -78,8 +78,11 @@ func (l *Local) repair() error {
 		return err
 	}
 	rebuild, err := l.rebuilding()
-	if err != nil || !rebuild {
+	if err != nil {
 		return err
+	}
+	if !rebuild {
+		return l.clearBuckets()
 	}
 	done, err := l.Reindex(context.Background(), nil)
 	if err != nil {

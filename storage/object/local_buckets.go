@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -152,9 +151,7 @@ func (l *Local) DeleteBucket(_ context.Context, name string, cond Conditions) er
 		return err
 	}
 	// Files that others put there keep the folder alive; it is no bucket.
-	_ = os.Remove(filepath.Join(l.dir, name, escapedDir))
-	l.dirs.prune(l.dir, filepath.Join(l.dir, name))
-	return nil
+	return l.dirs.prune(l.dir, filepath.Join(l.dir, name))
 }
 
 // writing reports whether an object is being written in a bucket.

@@ -131,19 +131,46 @@ func (f *folders) rename(root, from, to string) error {
 	return nil
 }
 
+// remove removes a file below root, and the folders that are empty without it,
+// and returns when that is durable. A file that is not there is fine.
+func (f *folders) remove(root, file string) error {
+	err := os.Remove(file)
+	if err != nil && !errors.Is(err, os.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) {
+		return err
+	}
+	return f.prune(root, filepath.Dir(file))
+}
+
 // prune removes the folder dir and those above it, up to but not including
-// root, as far as they are empty.
-func (f *folders) prune(root, dir string) {
+// root, as far as they are empty, and makes durable what was removed from the
+// first that stays, and with it what was in the others.
+func (f *folders) prune(root, dir string) error {
+	dir = f.pruneEmpty(root, dir)
+	for {
+		err := syncFolder(dir)
+		switch {
+		case !errors.Is(err, os.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR):
+			return err
+		case dir == root:
+			return nil // the bucket was deleted
+		}
+		dir = filepath.Dir(dir) // others have pruned it meanwhile
+	}
+}
+
+func (f *folders) pruneEmpty(root, dir string) (stays string) {
 	f.tree.Lock()
 	defer f.tree.Unlock()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for ; dir != root; dir = filepath.Dir(dir) {
-		if os.Remove(dir) != nil {
-			return
+		// Not os.Remove: a file that is in the way is another object.
+		if err := syscall.Rmdir(dir); err != nil && err != syscall.ENOENT && err != syscall.ENOTDIR {
+			break
 		}
 		delete(f.durable, dir)
 	}
+	return dir
 }
 
 // blocked reports whether something that is no object of ours is in the way: a
@@ -163,18 +190,6 @@ func syncFolder(dir string) error {
 		return err
 	}
 	return errors.Join(d.Sync(), d.Close())
-}
-
-// removeFile removes a file durably. One that is not there is fine.
-func removeFile(path string) error {
-	err := os.Remove(path)
-	if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	return syncFolder(filepath.Dir(path))
 }
 
 // checkSpace gives RESOURCE_EXHAUSTED if the disk has less room than the

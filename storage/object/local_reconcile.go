@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"hearth/ml"
 )
@@ -43,6 +44,23 @@ func (l *Local) reconcile() error {
 	return l.sweepUploads()
 }
 
+// clearBuckets removes the empty folders of buckets that were not quite made,
+// or not quite deleted.
+func (l *Local) clearBuckets() error {
+	entries, err := os.ReadDir(l.dir)
+	if err != nil {
+		return err
+	}
+	return l.view(func(x index) error {
+		for _, e := range entries {
+			if e.IsDir() && CheckBucketName(e.Name()) == nil && x.tx.Bucket(bktObjects).Bucket([]byte(e.Name())) == nil {
+				_ = syscall.Rmdir(filepath.Join(l.dir, e.Name()))
+			}
+		}
+		return nil
+	})
+}
+
 // pending is an intent with the name that it is about.
 type pending struct {
 	bucket, name string
@@ -77,6 +95,10 @@ func (l *Local) settle(bucket, name string, in *intent) error {
 	}
 	if !whole {
 		l.o.Log.Info().Str("bucket", bucket).Str("object", name).Msg("dropped a write that was never answered")
+		// Its folders may have been made already.
+		if err := l.dirs.prune(filepath.Join(l.dir, bucket), filepath.Dir(l.file(bucket, in.Record.Path))); err != nil {
+			return err
+		}
 		return l.update(func(x index) error { return x.dropIntent(bucket, name) })
 	}
 	l.o.Log.Info().Str("bucket", bucket).Str("object", name).Msg("finished a write that was nearly done")

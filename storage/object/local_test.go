@@ -42,9 +42,16 @@ func TestLocal_Store(t *testing.T) {
 	})
 }
 
+// reporter is what checkFiles needs of a test.
+type reporter interface {
+	Helper()
+	Errorf(format string, args ...any)
+	Fatal(args ...any)
+}
+
 // checkFiles holds the files against the index: each object has its file, and
 // there is nothing else, neither files nor empty folders.
-func checkFiles(t *testing.T, l *Local) {
+func checkFiles(t reporter, l *Local) {
 	t.Helper()
 	want, may := map[string]bool{}, map[string]bool{}
 	folders := map[string]bool{".": true, stageDir: true, uploadDir: true}
@@ -328,7 +335,9 @@ func TestLocal_HashedPath(t *testing.T) {
 		if err := os.Rename(l.file("data", r.Path), l.file("data", old)); err != nil {
 			return err
 		}
-		l.dirs.prune(l.file("data", escapedDir), filepath.Dir(l.file("data", r.Path)))
+		if err := l.dirs.prune(l.file("data", escapedDir), filepath.Dir(l.file("data", r.Path))); err != nil {
+			return err
+		}
 		r.Path = old
 		return x.putRecord("data", name, r)
 	})

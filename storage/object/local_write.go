@@ -226,10 +226,5 @@ func (l *Local) Delete(_ context.Context, bucket, name string, c Conditions) err
 
 // unlink removes a file of a bucket and the folders that are empty without it.
 func (l *Local) unlink(bucket, path string) error {
-	file := l.file(bucket, path)
-	if err := removeFile(file); err != nil {
-		return err
-	}
-	l.dirs.prune(filepath.Join(l.dir, bucket), filepath.Dir(file))
-	return nil
+	return l.dirs.remove(filepath.Join(l.dir, bucket), l.file(bucket, path))
 }
