@@ -47,14 +47,14 @@ func (l *Local) reconcile() error {
 // clearBuckets removes the empty folders of buckets that were not quite made,
 // or not quite deleted.
 func (l *Local) clearBuckets() error {
-	entries, err := os.ReadDir(l.dir)
+	folders, err := l.bucketFolders()
 	if err != nil {
 		return err
 	}
 	return l.view(func(x index) error {
-		for _, e := range entries {
-			if e.IsDir() && CheckBucketName(e.Name()) == nil && x.tx.Bucket(bktObjects).Bucket([]byte(e.Name())) == nil {
-				_ = syscall.Rmdir(filepath.Join(l.dir, e.Name()))
+		for _, name := range folders {
+			if x.tx.Bucket(bktObjects).Bucket([]byte(name)) == nil {
+				_ = syscall.Rmdir(filepath.Join(l.dir, name))
 			}
 		}
 		return nil

@@ -33,20 +33,20 @@ const (
 // meanwhile.
 func (l *Local) Reindex(ctx context.Context, progress func(Reindexed)) (Reindexed, error) {
 	w := &reindex{l: l, progress: progress}
-	// What others have put here may be in memory only.
-	if err := syncFileSystem(l.dir); err != nil {
+	folders, err := l.bucketFolders()
+	if err != nil {
 		return w.done, err
 	}
-	entries, err := os.ReadDir(l.dir)
-	if err != nil {
-		return w.done, fmt.Errorf("look for buckets: %w", err)
+	if len(folders) > 0 {
+		// What others have put here may be in memory only.
+		err = syncFileSystem(l.dir)
 	}
-	for _, e := range entries {
-		if !e.IsDir() || CheckBucketName(e.Name()) != nil {
-			continue
-		}
-		if err := l.adoptBucket(e.Name()); err != nil {
-			return w.done, fmt.Errorf("take in the bucket %s: %w", e.Name(), err)
+	if err != nil {
+		return w.done, err
+	}
+	for _, name := range folders {
+		if err := l.adoptBucket(name); err != nil {
+			return w.done, fmt.Errorf("take in the bucket %s: %w", name, err)
 		}
 	}
 	buckets, err := l.Buckets(ctx)
@@ -64,6 +64,20 @@ func (l *Local) Reindex(ctx context.Context, progress func(Reindexed)) (Reindexe
 	}
 	w.tell()
 	return w.done, nil
+}
+
+// bucketFolders gives the folders that are a bucket, or might be.
+func (l *Local) bucketFolders() (names []string, err error) {
+	entries, err := os.ReadDir(l.dir)
+	if err != nil {
+		return nil, fmt.Errorf("look for buckets: %w", err)
+	}
+	for _, e := range entries {
+		if e.IsDir() && CheckBucketName(e.Name()) == nil {
+			names = append(names, e.Name())
+		}
+	}
+	return names, nil
 }
 
 func syncFileSystem(dir string) error {
