@@ -2,12 +2,14 @@ package tests
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -24,7 +26,11 @@ func example(t testing.TB) string {
 // script runs a shell script with the CLI on the PATH, as a user would type it.
 func (d *daemon) script(text string) (string, error) {
 	d.t.Helper()
-	cmd := exec.Command("bash", "-euo", "pipefail", "-c", text)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "bash", "-euo", "pipefail", "-c", text)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.Dir = d.t.TempDir()
 	cmd.Env = append(d.env(), "PATH="+filepath.Dir(binary(d.t))+":"+os.Getenv("PATH"), "HOME="+d.t.TempDir(),
 		"EXAMPLE="+example(d.t), "CLIENTS="+os.Getenv("HEARTH_TEST_CLIENTS"), "DATA="+d.data)

@@ -55,10 +55,17 @@ func fromEnv(t testing.TB, name string) string {
 
 // newDaemon prepares a data folder whose runtimes are the installed one of the
 // tests (2.21) and a plain Python without TensorFlow ("test"), and starts the
-// daemon on it. extra lines go into the configuration.
+// daemon on it. extra lines go into the configuration, the first of them into
+// its table scheduler.
 func newDaemon(t testing.TB, extra ...string) *daemon {
 	t.Helper()
-	d := prepareDaemon(t, extra...)
+	return newDaemonOn(t, &backend{name: "local"}, extra...)
+}
+
+// newDaemonOn is newDaemon with the bucket in a backend.
+func newDaemonOn(t testing.TB, b *backend, extra ...string) *daemon {
+	t.Helper()
+	d := prepareDaemonOn(t, b, extra...)
 	d.start()
 	d.waitReady()
 	return d
@@ -66,13 +73,18 @@ func newDaemon(t testing.TB, extra ...string) *daemon {
 
 func prepareDaemon(t testing.TB, extra ...string) *daemon {
 	t.Helper()
+	return prepareDaemonOn(t, &backend{name: "local"}, extra...)
+}
+
+func prepareDaemonOn(t testing.TB, b *backend, extra ...string) *daemon {
+	t.Helper()
 	binary(t)
 	runtimes := fromEnv(t, "HEARTH_TEST_RUNTIMES")
 	d := &daemon{t: t, data: filepath.Join(t.TempDir(), "data"), addr: freeAddress(t)}
 	check(t, os.MkdirAll(filepath.Join(d.data, "runtimes"), 0o700))
 	check(t, os.Symlink(filepath.Join(runtimes, "2.21"), filepath.Join(d.data, "runtimes", "2.21")))
 	check(t, os.Symlink(plainRuntime(t, runtimes), filepath.Join(d.data, "runtimes", "test")))
-	config := fmt.Sprintf("data = %q\n[listen]\naddress = %q\n[scheduler]\ngrace = \"1s\"\n%s\n", d.data, d.addr, strings.Join(extra, "\n"))
+	config := fmt.Sprintf("data = %q\n[listen]\naddress = %q\n%s[scheduler]\ngrace = \"1s\"\n%s\n", d.data, d.addr, b.config(), strings.Join(extra, "\n"))
 	check(t, os.WriteFile(filepath.Join(d.data, "hearth.toml"), []byte(config), 0o600))
 	t.Cleanup(d.cleanup)
 	return d
