@@ -86,12 +86,12 @@ func (m *MinIO) compare(ctx context.Context, bucket string, o ListOptions) (thro
 	if !ok || !fitsPrefix(o.Prefix) {
 		return "", nil // no key can be meant
 	}
-	listed := s3Listing{start: start, objects: map[string]string{}, prefixes: map[string]bool{}}
+	listed := s3Listing{prefix: o.Prefix, start: start, objects: map[string]string{}, prefixes: map[string]bool{}}
 	if o.Delimiter == "/" && o.Match == nil && !o.TrailingDelimiter {
 		listed.delimiter = "/"
 	}
 	for after := before(start); ; after = listed.last {
-		page, err := m.s3.ListObjectsV2(s3Bucket(bucket), o.Prefix, after, "", listed.delimiter, s3Page)
+		page, err := m.s3.ListObjectsV2(s3Bucket(bucket), s3Part(o.Prefix), s3Part(after), "", listed.delimiter, s3Page)
 		if err != nil {
 			return "", m.fault(err)
 		}
@@ -109,22 +109,22 @@ func (m *MinIO) compare(ctx context.Context, bucket string, o ListOptions) (thro
 
 // s3Listing is what S3 lists from start on: ETags by key, and folded prefixes.
 type s3Listing struct {
-	start, delimiter string
-	objects          map[string]string
-	prefixes         map[string]bool
-	last             string
+	prefix, start, delimiter string
+	objects                  map[string]string
+	prefixes                 map[string]bool
+	last                     string
 }
 
 func (l *s3Listing) add(page minio.ListBucketV2Result) {
 	for _, i := range page.Contents {
 		l.last = max(l.last, i.Key)
-		if i.Key >= l.start && !strings.HasPrefix(i.Key, hidden) {
+		if i.Key >= l.start && strings.HasPrefix(i.Key, l.prefix) && !strings.HasPrefix(i.Key, hidden) {
 			l.objects[i.Key] = strings.Trim(i.ETag, `"`)
 		}
 	}
 	for _, p := range page.CommonPrefixes {
 		l.last = max(l.last, p.Prefix)
-		if p.Prefix != hidden {
+		if p.Prefix != hidden && strings.HasPrefix(p.Prefix, l.prefix) {
 			l.prefixes[p.Prefix] = true
 		}
 	}
@@ -155,7 +155,20 @@ func before(s string) string {
 
 // fitsPrefix reports whether keys can begin with prefix.
 func fitsPrefix(prefix string) bool {
-	return prefix == "" || fitsKey(strings.TrimSuffix(prefix, "/")) || fitsKey(prefix+"x")
+	return prefix == "" || fitsKey(prefix) || fitsKey(prefix+"x")
+}
+
+// s3Part gives as much of a prefix, or of a name to list behind, as MinIO takes:
+// it refuses parts that are one dot or two, though keys begin with such prefixes.
+func s3Part(s string) string {
+	begin := 0
+	for part := range strings.SplitSeq(s, "/") {
+		if trimmed := strings.TrimSpace(part); trimmed == "." || trimmed == ".." {
+			return s[:begin]
+		}
+		begin += len(part) + 1
+	}
+	return s
 }
 
 // apply compares S3's listing with the index up to a name and asks the server
