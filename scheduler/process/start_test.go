@@ -267,3 +267,34 @@ func read(t *testing.T, path string) string {
 	}
 	return string(b)
 }
+
+func TestSupervisor_AskedAndOver(t *testing.T) {
+	s := open(t, "none")
+	if _, ok := s.Asked(testID); ok || s.Over(testID) {
+		t.Error("a process that was never started is known")
+	}
+	p := shell("")
+	p.Args = []string{"sleep", "1000"}
+	if err := s.Start(t.Context(), testID, p); err != nil {
+		t.Fatal(err)
+	}
+	if s.Over(testID) {
+		t.Error("over while it runs")
+	}
+	again := shell("something else")
+	if err := s.Start(t.Context(), testID, again); err != nil {
+		t.Fatal(err)
+	}
+	if got, ok := s.Asked(testID); !ok || !slices.Equal(got.Args, p.Args) {
+		t.Errorf("asked for %q, want the first, %q", got.Args, p.Args)
+	}
+	if err := s.Stop(t.Context(), testID); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Wait(t.Context(), testID); err != nil {
+		t.Fatal(err)
+	}
+	if !s.Over(testID) {
+		t.Error("not over after its end")
+	}
+}
