@@ -83,7 +83,7 @@ func (b *batcher) flush() {
 	defer func() {
 		for _, c := range calls {
 			if err != nil {
-				c.err = fmt.Errorf("write the index: %w", err)
+				c.err = fmt.Errorf("write the index: %w", diskError(err))
 			}
 			c.done <- c.err
 		}

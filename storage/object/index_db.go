@@ -26,7 +26,7 @@ func openIndex(dir string) (*indexDB, error) {
 		return nil, ml.Errorf(ml.FailedPrecondition, "the objects in %s are in use by another process", dir)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("open the objects' index in %s: %w", dir, err)
+		return nil, fmt.Errorf("open the objects' index in %s: %w", dir, diskError(err))
 	}
 	if err := errors.Join(db.Update(prepareIndex), syncFolder(dir)); err != nil {
 		return nil, errors.Join(err, db.Close())

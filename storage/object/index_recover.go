@@ -113,7 +113,7 @@ func createIndex(dir string) (*indexDB, error) {
 	}
 	f, err := os.CreateTemp(dir, newIndexFile)
 	if err != nil {
-		return nil, fmt.Errorf("make the objects' index: %w", noSpace(err))
+		return nil, fmt.Errorf("make the objects' index: %w", diskError(err))
 	}
 	defer os.Remove(f.Name())
 	if err := f.Close(); err != nil {
@@ -121,7 +121,7 @@ func createIndex(dir string) (*indexDB, error) {
 	}
 	db, err := bolt.Open(f.Name(), 0o600, &bolt.Options{Timeout: time.Second})
 	if err != nil {
-		return nil, fmt.Errorf("make the objects' index: %w", noSpace(err))
+		return nil, fmt.Errorf("make the objects' index: %w", diskError(err))
 	}
 	err = db.Update(func(tx *bolt.Tx) error {
 		return errors.Join(prepareIndex(tx), tx.Bucket(bktMeta).Put(keyRebuild, []byte("1")))
@@ -130,7 +130,7 @@ func createIndex(dir string) (*indexDB, error) {
 		err = publish(f.Name(), filepath.Join(dir, indexFile))
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("make the objects' index: %w", noSpace(err)), db.Close())
+		return nil, errors.Join(fmt.Errorf("make the objects' index: %w", diskError(err)), db.Close())
 	}
 	return &indexDB{db: db, batch: newBatcher(db)}, nil
 }

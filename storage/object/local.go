@@ -29,6 +29,7 @@ type Local struct {
 	o     LocalOptions
 	names nameLocks
 	dirs  folders
+	spare spare
 	// buckets is held while a bucket comes or goes, so that its folder and its
 	// place in the index agree.
 	buckets sync.Mutex
@@ -57,7 +58,7 @@ func OpenLocal(dir string, o LocalOptions) (*Local, error) {
 		err = makeFolders(dir, stageDir, uploadDir)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("open the objects: %w", noSpace(err))
+		return nil, fmt.Errorf("open the objects: %w", diskError(err))
 	}
 	x, err := recoverIndex(dir, o.Log)
 	if err != nil {
@@ -65,6 +66,7 @@ func OpenLocal(dir string, o LocalOptions) (*Local, error) {
 	}
 	l := &Local{indexDB: x, dir: dir, o: o}
 	l.names.seed = maphash.MakeSeed()
+	l.spare.open(dir)
 	l.uploads.open = map[string]*spool{}
 	if err := l.repair(); err != nil {
 		return nil, errors.Join(fmt.Errorf("repair the objects in %s: %w", dir, err), x.db.Close())
@@ -102,9 +104,6 @@ func (l *Local) Close() error {
 	})
 	return l.closed
 }
-
-// Check implements Keeper.
-func (l *Local) Check(context.Context) error { return nil }
 
 // file gives the path of a file of a bucket.
 func (l *Local) file(bucket, path string) string { return filepath.Join(l.dir, bucket, path) }

@@ -20,13 +20,13 @@ func (l *Local) CreateBucket(_ context.Context, b Bucket) (*Bucket, error) {
 	if err := CheckBucketName(b.Name); err != nil {
 		return nil, err
 	}
-	if err := l.checkSpace(); err != nil {
+	if err := l.checkSpace(0); err != nil {
 		return nil, err
 	}
 	l.buckets.Lock()
 	defer l.buckets.Unlock()
 	if err := l.dirs.ensure(l.dir, filepath.Join(l.dir, b.Name)); err != nil {
-		return nil, fmt.Errorf("make the folder of bucket %s: %w", b.Name, noSpace(err))
+		return nil, fmt.Errorf("make the folder of bucket %s: %w", b.Name, diskError(err))
 	}
 	b.Created, b.Metageneration = now(), 1
 	b.Updated = b.Created
@@ -123,7 +123,7 @@ func (x index) bucket(name string) (*Bucket, error) {
 func (l *Local) DeleteBucket(_ context.Context, name string, cond Conditions) error {
 	l.buckets.Lock()
 	defer l.buckets.Unlock()
-	err := l.update(func(x index) error {
+	err := l.updateSurely(func(x index) error {
 		objects, err := x.objects(name)
 		if err != nil {
 			return err

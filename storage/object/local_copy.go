@@ -54,6 +54,9 @@ func (l *Local) stageCopy(ctx context.Context, src *content, link string, p PutR
 // link opens the source and gives it another name in the staging folder; an
 // empty one where the file system cannot.
 func (l *Local) link(c CopyRequest) (*content, string, error) {
+	if err := l.settleForReader(c.FromBucket, c.From); err != nil {
+		return nil, "", err
+	}
 	lock := l.names.of(c.FromBucket, c.From)
 	lock.RLock()
 	defer lock.RUnlock()

@@ -7,8 +7,6 @@ import (
 	"path/filepath"
 	"sync"
 	"syscall"
-
-	"hearth/ml"
 )
 
 // folders makes and removes the folders that objects' files are in.
@@ -190,29 +188,4 @@ func syncFolder(dir string) error {
 		return err
 	}
 	return errors.Join(d.Sync(), d.Close())
-}
-
-// checkSpace gives RESOURCE_EXHAUSTED if the disk has less room than the
-// reserve.
-func (l *Local) checkSpace() error {
-	if l.o.ReserveBytes <= 0 {
-		return nil
-	}
-	var s syscall.Statfs_t
-	if err := syscall.Statfs(l.dir, &s); err != nil {
-		return fmt.Errorf("look for free space: %w", err)
-	}
-	if free := int64(s.Bavail) * s.Bsize; free < l.o.ReserveBytes {
-		return ml.Errorf(ml.ResourceExhausted, "The disk of the bucket is full: %d MiB are free and %d MiB are kept in reserve. Delete objects, or make room on the disk.",
-			free>>20, l.o.ReserveBytes>>20)
-	}
-	return nil
-}
-
-// noSpace turns the kernel's way of saying that a disk is full into ours.
-func noSpace(err error) error {
-	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
-		return &ml.Error{Kind: ml.ResourceExhausted, Message: "The disk of the bucket is full. Delete objects, or make room on the disk.", Err: err}
-	}
-	return err
 }

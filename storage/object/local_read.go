@@ -32,10 +32,25 @@ func (l *Local) Open(_ context.Context, bucket, name string) (Reader, error) {
 }
 
 func (l *Local) open(bucket, name string) (*content, error) {
+	if err := l.settleForReader(bucket, name); err != nil {
+		return nil, err
+	}
 	lock := l.names.of(bucket, name)
 	lock.RLock()
 	defer lock.RUnlock()
 	return l.openLocked(bucket, name)
+}
+
+// settleForReader settles the intent that an error left on a name, if one did:
+// until then record and file may not belong together.
+func (l *Local) settleForReader(bucket, name string) error {
+	if _, ok := l.leftovers.Load(string(intentKey(bucket, name))); !ok {
+		return nil
+	}
+	lock := l.names.of(bucket, name)
+	lock.Lock()
+	defer lock.Unlock()
+	return l.settleLeftover(bucket, name)
 }
 
 // openLocked is open for those who hold the name's lock, so that the file is

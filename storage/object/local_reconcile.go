@@ -87,7 +87,7 @@ func (l *Local) settle(bucket, name string, in *intent) error {
 			return err
 		}
 		l.o.Log.Info().Str("bucket", bucket).Str("object", name).Msg("removed the file of a deleted object")
-		return l.update(func(x index) error { return x.dropIntent(bucket, name) })
+		return l.updateSurely(func(x index) error { return x.dropIntent(bucket, name) })
 	}
 	whole, err := l.holds(bucket, in)
 	if err != nil {
@@ -99,7 +99,7 @@ func (l *Local) settle(bucket, name string, in *intent) error {
 		if err := l.dirs.prune(filepath.Join(l.dir, bucket), filepath.Dir(l.file(bucket, in.Record.Path))); err != nil {
 			return err
 		}
-		return l.update(func(x index) error { return x.dropIntent(bucket, name) })
+		return l.updateSurely(func(x index) error { return x.dropIntent(bucket, name) })
 	}
 	l.o.Log.Info().Str("bucket", bucket).Str("object", name).Msg("finished a write that was nearly done")
 	// The rename happened, but perhaps not yet its sync.

@@ -38,7 +38,7 @@ func (l *Local) pour(ctx context.Context, f *os.File, d *digest, r io.Reader) er
 			return err
 		}
 		if unchecked >= spaceEvery {
-			if err := l.checkSpace(); err != nil {
+			if err := l.checkSpace(0); err != nil {
 				return err
 			}
 			unchecked = 0
@@ -46,7 +46,7 @@ func (l *Local) pour(ctx context.Context, f *os.File, d *digest, r io.Reader) er
 		n, rerr := r.Read(*b)
 		if n > 0 {
 			if _, err := f.Write((*b)[:n]); err != nil {
-				return noSpace(err)
+				return diskError(err)
 			}
 			_, _ = d.Write((*b)[:n])
 			unchecked += int64(n)
@@ -65,7 +65,7 @@ func (l *Local) pour(ctx context.Context, f *os.File, d *digest, r io.Reader) er
 func (l *Local) stage(ctx context.Context, p PutRequest, components int, r io.Reader) (st *staged, err error) {
 	f, err := os.CreateTemp(filepath.Join(l.dir, stageDir), "put-*")
 	if err != nil {
-		return nil, fmt.Errorf("stage an object: %w", noSpace(err))
+		return nil, fmt.Errorf("stage an object: %w", diskError(err))
 	}
 	defer func() {
 		if cerr := f.Close(); err == nil {
@@ -82,7 +82,7 @@ func (l *Local) stage(ctx context.Context, p PutRequest, components int, r io.Re
 	writeNote(f.Name(), p.Bucket, p.Name, note{Attributes: p.Attributes, Components: components})
 	crash.Point("object staged")
 	if err := f.Sync(); err != nil {
-		return nil, fmt.Errorf("stage an object: %w", noSpace(err))
+		return nil, fmt.Errorf("stage an object: %w", diskError(err))
 	}
 	return &staged{path: filepath.Join(stageDir, filepath.Base(f.Name())), sums: d.sums(), components: components}, nil
 }

@@ -102,7 +102,7 @@ func checkFiles(t reporter, l *Local) {
 			return err
 		case d.IsDir() && !folders[rel]:
 			t.Errorf("the folder %q is empty", rel)
-		case !d.IsDir() && rel != indexFile && !want[rel] && !may[rel]:
+		case !d.IsDir() && rel != indexFile && rel != spareFile && !want[rel] && !may[rel]:
 			t.Errorf("the file %q is litter", rel)
 		}
 		delete(want, rel)

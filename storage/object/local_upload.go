@@ -155,7 +155,7 @@ func (l *Local) AbortUpload(ctx context.Context, id string) error {
 }
 
 func (l *Local) dropUpload(id string) error {
-	if err := l.update(func(x index) error { return x.tx.Bucket(bktUploads).Delete([]byte(id)) }); err != nil {
+	if err := l.updateSurely(func(x index) error { return x.tx.Bucket(bktUploads).Delete([]byte(id)) }); err != nil {
 		return err
 	}
 	l.forgetSpool(id)
@@ -186,6 +186,9 @@ func (l *Local) AppendUpload(ctx context.Context, id string, c Chunk) (*Upload, 
 		return r.upload(), nil
 	}
 	if err := c.checkOffset(r.Size); err != nil {
+		return nil, err
+	}
+	if err := l.checkSpace(max(c.Length, c.Total-c.Offset)); err != nil {
 		return nil, err
 	}
 	complete, err := l.appendSpool(ctx, s, r, c)
@@ -221,7 +224,7 @@ func (l *Local) finish(s *spool, r *uploadRecord, e Checksums) (*Upload, error) 
 func (l *Local) appendSpool(ctx context.Context, s *spool, r *uploadRecord, c Chunk) (complete bool, err error) {
 	f, err := l.openSpool(s, r.Size)
 	if err != nil {
-		return false, fmt.Errorf("go on with an upload: %w", noSpace(err))
+		return false, fmt.Errorf("go on with an upload: %w", diskError(err))
 	}
 	defer func() {
 		if cerr := f.Close(); err == nil {
@@ -238,7 +241,7 @@ func (l *Local) appendSpool(ctx context.Context, s *spool, r *uploadRecord, c Ch
 	})
 	if serr := f.Sync(); serr != nil {
 		s.digest = nil
-		return false, fmt.Errorf("keep an upload: %w", noSpace(errors.Join(err, serr)))
+		return false, fmt.Errorf("keep an upload: %w", diskError(errors.Join(err, serr)))
 	}
 	r.Size = s.digest.size
 	if err == nil {

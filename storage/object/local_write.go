@@ -61,7 +61,7 @@ func (l *Local) checkPut(p PutRequest) error {
 	if err != nil {
 		return err
 	}
-	return l.checkSpace()
+	return l.checkSpace(p.Size)
 }
 
 // placeOrRemove is place for content that is of no use if it cannot be placed.
@@ -118,7 +118,7 @@ func (l *Local) placeLocked(st *staged, p PutRequest) (*intent, error) {
 	}
 	if err != nil {
 		l.leave(p.Bucket, p.Name)
-		return nil, errors.Join(fmt.Errorf("name an object: %w", noSpace(err)), l.settleLeftover(p.Bucket, p.Name))
+		return nil, errors.Join(fmt.Errorf("name an object: %w", diskError(err)), l.settleLeftover(p.Bucket, p.Name))
 	}
 	crash.Point("object committed")
 	return in, nil
@@ -165,7 +165,7 @@ func (l *Local) intend(st *staged, p PutRequest, escape bool) (*intent, error) {
 
 // commit makes an intent whose file is in place the truth.
 func (l *Local) commit(bucket, name string, in *intent) error {
-	return l.update(func(x index) error { return x.commit(bucket, name, in) })
+	return l.updateSurely(func(x index) error { return x.commit(bucket, name, in) })
 }
 
 func (x index) commit(bucket, name string, in *intent) error {
@@ -202,7 +202,7 @@ func (l *Local) Delete(_ context.Context, bucket, name string, c Conditions) err
 		return err
 	}
 	var in *intent
-	err := l.update(func(x index) error {
+	err := l.updateSurely(func(x index) error {
 		r, err := x.existing(bucket, name)
 		if err != nil {
 			return err

@@ -455,13 +455,16 @@ func checkWorks(ctx context.Context, l *Local, v *verdict) {
 	}
 }
 
+// maxCuts is how many cuts are tried of a longer trace, chosen at random.
+const maxCuts = 1000
+
 // TestLocal_PowerLoss traces a store at work, and cuts the power before each of
 // its system calls. Whatever the disk then holds, the store must come back with
 // all that was answered. HEARTH_TEST_LONG=1 tries more work and more disks.
 func TestLocal_PowerLoss(t *testing.T) {
 	w, fates := shortWorkload(), 2
 	if os.Getenv("HEARTH_TEST_LONG") != "" {
-		w, fates = longWorkload(60), 10
+		w, fates = longWorkload(60), 6
 	}
 	if os.Getenv("OBJECT_TRACED") != "" {
 		w.run(t, os.Getenv("OBJECT_TRACE_DIR")+"/new/objects")
@@ -485,7 +488,11 @@ func TestLocal_PowerLoss(t *testing.T) {
 			}
 		})
 	}
+	rnd := rand.New(rand.NewPCG(5, 6))
 	for at := range len(events) + 1 {
+		if len(events) > maxCuts && rnd.IntN(len(events)) > maxCuts {
+			continue
+		}
 		for f := range fates + 2 {
 			next <- cutting{at, f, truthAt(events, at, steps)}
 		}

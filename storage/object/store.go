@@ -139,6 +139,9 @@ type PutRequest struct {
 	If           Conditions
 	// Expect is what the content must be, as far as it is known beforehand.
 	Expect Checksums
+	// Size is how many bytes will come, as far as the writer says; 0 where it
+	// does not. Whether there is room is looked at before they come.
+	Size int64
 	// By says who writes. The store only keeps it with an upload in pieces.
 	By string
 }

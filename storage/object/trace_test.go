@@ -24,13 +24,13 @@ import (
 
 // event is one successful system call, or a mark that the program made.
 type event struct {
-	// Call is open, close, dup, write, truncate, sync, syncfs, rename, link,
+	// Call is open, close, dup, write, truncate, allocate, sync, syncfs, rename, link,
 	// unlink, mkdir, rmdir or mark.
 	Call      string
 	FD, NewFD int
 	Path, To  string
 	Flags     int
-	Offset    int64 // of a write; the size of a truncate
+	Offset    int64 // of a write; the size after a truncate or an allocate
 	Data      []byte
 	Mark      string
 	// Begin is how many events there were when the call began: a sync covers
@@ -220,13 +220,17 @@ func (tr *tracer) finished(tid int, c *syscallInfo, result int64) error {
 		}
 	case unix.SYS_WRITE, unix.SYS_PWRITE64:
 		return tr.wrote(tid, c, int(result))
-	case unix.SYS_WRITEV, unix.SYS_PWRITEV, unix.SYS_PWRITEV2, unix.SYS_SENDFILE, unix.SYS_FALLOCATE:
+	case unix.SYS_WRITEV, unix.SYS_PWRITEV, unix.SYS_PWRITEV2, unix.SYS_SENDFILE:
 		if tr.fds[int(a[0])] {
 			return fmt.Errorf("the tracer does not know system call %d", c.nr)
 		}
 	case unix.SYS_COPY_FILE_RANGE, unix.SYS_SPLICE:
 		if tr.fds[int(a[2])] {
 			return tr.copied(tid, c, int(a[2]), a[3], result)
+		}
+	case unix.SYS_FALLOCATE:
+		if tr.fds[int(a[0])] {
+			tr.add(c, event{Call: "allocate", FD: int(a[0]), Offset: int64(a[2] + a[3])})
 		}
 	case unix.SYS_FTRUNCATE:
 		if tr.fds[int(a[0])] {
