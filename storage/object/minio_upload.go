@@ -213,7 +213,7 @@ func (m *MinIO) keepUpload(id string, r *uploadRecord, w *s3Writer) error {
 	if len(w.tail) > 0 {
 		s.Tail = fmt.Sprintf("%s.%d", id, w.digest.size)
 		if err := writeDurably(m.tailFile(s.Tail), w.tail); err != nil {
-			return fmt.Errorf("keep an upload: %w", noSpace(err))
+			return fmt.Errorf("keep an upload: %w", diskError(err))
 		}
 	}
 	crash.Point("object appended")

@@ -87,7 +87,7 @@ func (n *inode) set(at int, name string, to *inode) *nameChange {
 }
 
 // find gives the folder and the last part of a path below dir, and what it
-// leads to now.
+// leads to now; nil for what is not there.
 func (d *disk) find(dir, path string) (folder *inode, name string, n *inode) {
 	rel, err := filepath.Rel(dir, filepath.Clean(path))
 	if err != nil || strings.HasPrefix(rel, "..") {
@@ -100,7 +100,7 @@ func (d *disk) find(dir, path string) (folder *inode, name string, n *inode) {
 	parts := strings.Split(rel, "/")
 	for _, p := range parts[:len(parts)-1] {
 		if folder = folder.live(p); folder == nil {
-			panic("no folder for " + path)
+			return nil, "", nil
 		}
 	}
 	name = parts[len(parts)-1]
@@ -112,9 +112,13 @@ func (d *disk) record(dir string, at int, e event) {
 	switch e.Call {
 	case "open":
 		folder, name, n := d.find(dir, e.Path)
-		if n == nil {
+		switch {
+		case n != nil:
+		case folder != nil && e.Flags&unix.O_CREAT != 0:
 			n = d.add(false)
 			folder.set(at, name, n)
+		default:
+			n = d.add(true) // it was removed while it was opened
 		}
 		if e.Flags&unix.O_TRUNC != 0 {
 			n.data = append(n.data, dataChange{at: at, truncate: true})
