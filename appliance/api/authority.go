@@ -138,7 +138,12 @@ func (a *authority) writeBundle() error {
 
 // config is what the server's end of TLS uses.
 func (a *authority) config() *tls.Config {
-	return &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}, GetCertificate: a.current}
+	return &tls.Config{
+		MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}, GetCertificate: a.current,
+		// TensorFlow opens a connection for each request: they never get past the
+		// small records with which Go begins.
+		DynamicRecordSizingDisabled: true,
+	}
 }
 
 // current gives the leaf, a new one if the present one is past half its life.

@@ -2,9 +2,12 @@ package api
 
 import (
 	"context"
+	"crypto/tls"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"testing"
 
 	"github.com/rs/zerolog"
@@ -39,4 +42,45 @@ func frontDoor() func() {
 	r = r.WithContext(context.WithValue(r.Context(), linkKey{}, &link{}))
 	w := httptest.NewRecorder()
 	return func() { s.ServeHTTP(w, r) }
+}
+
+// BenchmarkTLS_Download sends 64 MiB through the front door's TLS, beside
+// net/http's alone.
+func BenchmarkTLS_Download(b *testing.B) {
+	const size, piece = 64 << 20, 256 << 10
+	send := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", strconv.Itoa(size))
+		content := make([]byte, piece)
+		for range size / piece {
+			if _, err := w.Write(content); err != nil {
+				return
+			}
+		}
+	})
+	get := func(b *testing.B, url string) {
+		b.SetBytes(size)
+		client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
+		buf := make([]byte, piece)
+		for b.Loop() {
+			res, err := client.Get(url)
+			if err != nil {
+				b.Fatal(err)
+			}
+			n, err := io.CopyBuffer(struct{ io.Writer }{io.Discard}, res.Body, buf)
+			if err != nil || n != size {
+				b.Fatal(n, err)
+			}
+			res.Body.Close()
+		}
+	}
+	b.Run("hearth", func(b *testing.B) {
+		ts := startServer(b, func(_ *Options, h *Handlers) { h.Storage = send })
+		ts.paths["bucket1"] = target{send, anybody}
+		get(b, "https://"+ts.addr+"/bucket1/x")
+	})
+	b.Run("floor: net/http", func(b *testing.B) {
+		server := httptest.NewTLSServer(send)
+		defer server.Close()
+		get(b, server.URL)
+	})
 }

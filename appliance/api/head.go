@@ -12,7 +12,8 @@ import (
 // connection, so the first head is enough.
 type headConn struct {
 	*tls.Conn
-	link *link
+	records *recordConn
+	link    *link
 	// head is what has been read and not yet been given on; err is how reading
 	// it ended.
 	head []byte
@@ -36,6 +37,14 @@ func (c *headConn) Read(b []byte) (int, error) {
 		return 0, c.err
 	}
 	return c.Conn.Read(b)
+}
+
+// Write writes much with few system calls.
+func (c *headConn) Write(b []byte) (int, error) {
+	if len(b) < gatherFrom {
+		return c.Conn.Write(b)
+	}
+	return c.records.together(func() (int, error) { return c.Conn.Write(b) })
 }
 
 var (

@@ -157,7 +157,8 @@ func (s *Server) welcome(ctx context.Context, c *net.TCPConn) {
 func (s *Server) welcomeTLS(ctx context.Context, c net.Conn, l *link) {
 	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
 	defer cancel()
-	t := tls.Server(c, s.authority.config())
+	records := &recordConn{Conn: c}
+	t := tls.Server(records, s.authority.config())
 	if err := t.HandshakeContext(ctx); err != nil {
 		s.log.Debug().Err(err).Stringer("client", c.RemoteAddr()).Msg("TLS handshake")
 		c.Close()
@@ -165,7 +166,7 @@ func (s *Server) welcomeTLS(ctx context.Context, c net.Conn, l *link) {
 	}
 	state := t.ConnectionState()
 	l.tls = &state
-	s.ready.put(&headConn{Conn: t, link: l})
+	s.ready.put(&headConn{Conn: t, records: records, link: l})
 }
 
 // debugWriter takes net/http's own complaints: they are about clients.

@@ -76,7 +76,7 @@ func (s *testServer) isRefused(p ml.Principal, host string) {
 	s.refused = append(s.refused, p.Job+" "+host)
 }
 
-func startServer(t *testing.T, change func(*Options, *Handlers)) *testServer {
+func startServer(t testing.TB, change func(*Options, *Handlers)) *testServer {
 	t.Helper()
 	ts := &testServer{}
 	o := Options{
