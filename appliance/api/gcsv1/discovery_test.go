@@ -2,6 +2,7 @@ package gcsv1
 
 import (
 	"encoding/json"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -109,9 +110,9 @@ func TestResources_MatchDiscovery(t *testing.T) {
 	bucket := c.bucketResource(&object.Bucket{Labels: map[string]string{"a": "b"}, Location: "US", StorageClass: "STANDARD"})
 	for schema, names := range map[string][]string{
 		"Object":  fieldNames(objectFields),
-		"Bucket":  slices.Collect(keys(bucket)),
-		"Objects": slices.Collect(keys(decodeMap(t, listOfOne().appendJSON(nil, nil)))),
-		"RewriteResponse": slices.Collect(keys(decodeMap(t,
+		"Bucket":  slices.Collect(maps.Keys(bucket)),
+		"Objects": slices.Collect(maps.Keys(decodeMap(t, listOfOne().appendJSON(nil, nil)))),
+		"RewriteResponse": slices.Collect(maps.Keys(decodeMap(t,
 			rewriteAnswer{objectAnswer{"", &object.Object{}}}.appendJSON(nil, nil)))),
 	} {
 		for _, name := range names {
@@ -120,7 +121,7 @@ func TestResources_MatchDiscovery(t *testing.T) {
 			}
 		}
 	}
-	// Everything that a bucket may have is looked at, kept or left out knowingly.
+	// What is left out of a bucket is really one of its fields.
 	for name := range bucketIgnored {
 		if _, ok := d.Schemas["Bucket"].Properties[name]; !ok {
 			t.Errorf("a bucket has no field %s", name)

@@ -107,6 +107,11 @@ func (c *call) faultOf(err error) (fault, errorItem) {
 	if errors.As(err, &why) {
 		f.reason = string(why)
 	}
+	if c.xml && e.Kind == ml.NotFound {
+		if _, err := c.Store.Bucket(c.r.Context(), c.bucket); ml.KindOf(err) == ml.NotFound {
+			f.xml = "NoSuchBucket"
+		}
+	}
 	switch {
 	case why == invalidParameter, why == required:
 		item.LocationType, item.Location = "parameter", e.Field

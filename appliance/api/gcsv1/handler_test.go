@@ -239,6 +239,9 @@ func TestPaths_NotThere(t *testing.T) {
 	if a := c.do("GET", "/data/none", ""); a.status != 404 || !strings.Contains(a.body, "<Code>NoSuchKey</Code>") {
 		t.Errorf("%d %s", a.status, a.body)
 	}
+	if a := c.do("GET", "/none/x", ""); a.status != 404 || !strings.Contains(a.body, "<Code>NoSuchBucket</Code>") {
+		t.Errorf("%d %s", a.status, a.body)
+	}
 	c.do("HEAD", "/data/none", "").want(404).wantBody("")
 }
 

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
-	"iter"
-	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -176,8 +174,6 @@ func fieldNames(fields []objectField) []string {
 	}
 	return names
 }
-
-func keys(m map[string]any) iter.Seq[string] { return maps.Keys(m) }
 
 func decodeMap(t *testing.T, b []byte) map[string]any {
 	t.Helper()

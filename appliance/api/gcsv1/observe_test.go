@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 )
@@ -15,39 +14,31 @@ import (
 const sender = "X-Test-Sender"
 
 // lineage collects what Observe is told.
-type lineage struct {
-	mu  sync.Mutex
-	got []string
-}
+type lineage chan string
 
-func (l *lineage) options(o *Options) {
+func (l lineage) options(o *Options) {
 	o.Who = func(r *http.Request) string { return r.Header.Get(sender) }
 	o.Observe = func(_ *http.Request, by string, a Access) {
-		l.mu.Lock()
-		defer l.mu.Unlock()
 		verb := "reads"
 		if a.Write {
 			verb = "writes"
 		}
-		l.got = append(l.got, fmt.Sprintf("%s %s %s/%s#%v %d", by, verb, a.Bucket, a.Name, a.Generation > 0, a.Bytes))
+		l <- fmt.Sprintf("%s %s %s/%s#%v %d", by, verb, a.Bucket, a.Name, a.Generation > 0, a.Bytes)
 	}
 }
 
-// want compares with what was told since the last time. A download is told when
-// its last byte has gone, which the client may see before.
-func (l *lineage) want(t *testing.T, want ...string) {
+// want compares with what is told next. A download is told when its last byte
+// has gone, which the client may see before.
+func (l lineage) want(t *testing.T, want ...string) {
 	t.Helper()
 	var got []string
-	for range 1000 {
-		l.mu.Lock()
-		if len(l.got) >= len(want) {
-			got, l.got = l.got, nil
+	for range want {
+		select {
+		case s := <-l:
+			got = append(got, s)
+		case <-time.After(time.Minute):
+			t.Fatalf("got only %q, want %q", got, want)
 		}
-		l.mu.Unlock()
-		if got != nil || len(want) == 0 {
-			break
-		}
-		time.Sleep(time.Millisecond)
 	}
 	slices.Sort(got)
 	slices.Sort(want)
@@ -57,7 +48,7 @@ func (l *lineage) want(t *testing.T, want ...string) {
 }
 
 func TestObserve(t *testing.T) {
-	var l lineage
+	l := make(lineage, 100)
 	c := newClient(t, l.options)
 	do := func(method, path, body string, headers ...string) *answer {
 		t.Helper()
@@ -92,11 +83,12 @@ func TestObserve(t *testing.T) {
 	do("PATCH", "/storage/v1/b/data/o/a", "{}").want(200)
 	do("POST", "/upload/storage/v1/b/data/o?uploadType=media&name=a&ifGenerationMatch=0", "1").want(412)
 	do("DELETE", "/storage/v1/b/data/o/a", "").want(204)
-	l.want(t)
+	do("POST", "/upload/storage/v1/b/data/o?uploadType=media&name=end", "").want(200)
+	l.want(t, "job-1 writes data/end#true 0")
 }
 
 func TestObserve_Resumable(t *testing.T) {
-	var l lineage
+	l := make(lineage, 100)
 	c := newClient(t, l.options)
 	location := c.do("POST", begin, "", sender, "job-1").want(200).header.Get("Location")
 	c.do("PUT", location, "01234", "Content-Range", "bytes 0-4/10").want(308)
