@@ -73,7 +73,7 @@ func composeObject(c *call) (any, error) {
 		return nil, err
 	}
 	if in.DeleteSourceObjects {
-		if err := c.deleteSources(o, sources); err != nil {
+		if err := c.deleteSources(sources); err != nil {
 			return nil, err
 		}
 	}
@@ -98,12 +98,10 @@ func (in *composeInput) look(c *call) func(context.Context) ([]*object.Object, e
 	}
 }
 
-// deleteSources removes what went into o. Sources that have changed since stay.
-func (c *call) deleteSources(o *object.Object, sources []*object.Object) error {
+// deleteSources removes what was composed. Sources that have changed since stay,
+// and so does one that is the target.
+func (c *call) deleteSources(sources []*object.Object) error {
 	for _, s := range sources {
-		if s.Name == o.Name {
-			continue
-		}
 		err := c.Store.Delete(c.r.Context(), s.Bucket, s.Name, exactly(s))
 		if err != nil && ml.KindOf(err) != ml.NotFound && !errors.Is(err, object.ErrConditionNotMet) {
 			return err

@@ -1,6 +1,7 @@
 package gcsv1
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -8,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"hearth/storage/object"
 )
 
 // sender is the header by which these tests say who sends a request.
@@ -143,4 +146,58 @@ func TestResumable_BelongsToItsSender(t *testing.T) {
 		c.do("DELETE", location, "", sender, test.began).want(499)
 		c.do("PUT", location, "", "Content-Range", "bytes */10", sender, test.began).wantError(404, "notFound")
 	}
+}
+
+// overtaken is a store whose objects are overwritten just before they are copied
+// or composed, the first times.
+type overtaken struct {
+	object.Store
+	t     *testing.T
+	times int
+}
+
+func (s *overtaken) overwrite(ctx context.Context, name string) {
+	if s.times--; s.times >= 0 {
+		if _, err := s.Put(ctx, putRequestOf(name), strings.NewReader("newer")); err != nil {
+			s.t.Error(err)
+		}
+	}
+}
+
+func (s *overtaken) Copy(ctx context.Context, r object.CopyRequest) (*object.Object, error) {
+	s.overwrite(ctx, r.From)
+	return s.Store.Copy(ctx, r)
+}
+
+func (s *overtaken) Compose(ctx context.Context, r object.ComposeRequest) (*object.Object, error) {
+	s.overwrite(ctx, r.Sources[0].Name)
+	return s.Store.Compose(ctx, r)
+}
+
+// TestDerive_Overtaken holds that what is told to have been read is what was.
+func TestDerive_Overtaken(t *testing.T) {
+	l := make(lineage, 100)
+	store := &overtaken{t: t}
+	c := newClient(t, func(o *Options) {
+		l.options(o)
+		store.Store, o.Store = o.Store, store
+	})
+	rewrite := func(query string) *answer {
+		return c.do("POST", "/storage/v1/b/data/o/a/rewriteTo/b/data/o/b"+query, "")
+	}
+	c.put("a", "older one")
+	store.times = 2
+	rewrite("").want(200)
+	l.want(t, " writes data/a#true 9", " reads data/a#true 5", " writes data/b#true 5")
+	c.put("a", "older one")
+	store.times = 1
+	c.do("POST", "/storage/v1/b/data/o/c/compose", `{"sourceObjects":[{"name":"a"},{"name":"b"}]}`).want(200)
+	l.want(t, " writes data/a#true 9", " reads data/a#true 5", " reads data/b#true 5", " writes data/c#true 10")
+	// What the client insists on has gone meanwhile.
+	g := c.put("a", "older one").json()["generation"].(string)
+	store.times = 1
+	rewrite("?ifSourceGenerationMatch="+g).wantError(412, "conditionNotMet")
+	store.times = maxRaces
+	rewrite("").wantError(503, "backendError")
+	rewrite("?ifGenerationMatch=0").wantError(412, "conditionNotMet")
 }
