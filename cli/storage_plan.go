@@ -232,11 +232,3 @@ func (p *planner) addTree(from location) error {
 		return nil
 	})
 }
-
-// baseOfFolder gives a folder's own name, also for "." and "..".
-func baseOfFolder(dir string) string {
-	if whole, err := filepath.Abs(dir); err == nil {
-		dir = whole
-	}
-	return filepath.Base(dir)
-}

@@ -150,6 +150,9 @@ func newTransferBar(c *cli.Context, plan []transfer) *transferBar {
 		total += t.size
 	}
 	show.bar = byteBar(c, total, "")
+	if len(plan) > 0 && plan[0].to.stream() && isTerminal(c.App.Writer) {
+		show.bar = progressbar.NewOptions(-1, progressbar.OptionSetVisibility(false)) // the content is what is to be seen
+	}
 	return show
 }
 

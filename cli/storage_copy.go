@@ -2,17 +2,8 @@ package cli
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
-	"io"
-	"io/fs"
-	"mime"
 	"os"
-	"path"
-	"path/filepath"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -38,15 +29,7 @@ type copier struct {
 	attributes client.Object
 }
 
-// attributeFlags are the flags that say what newCopier reads.
-func attributeFlags() []cli.Flag {
-	return []cli.Flag{
-		&cli.StringFlag{Name: "content-type", Usage: "`TYPE` of the objects (default: by their names)"},
-		&cli.StringFlag{Name: "cache-control", Usage: "how long others may keep copies, as HTTP's `CACHE-CONTROL` says it"},
-		&cli.StringSliceFlag{Name: "custom-metadata", Usage: "`KEY=VALUE`,KEY=VALUE… kept with the objects"},
-	}
-}
-
+// newCopier makes a copier as the flags want it.
 func newCopier(c *cli.Context, daemon *client.Client) (*copier, error) {
 	metadata, err := pairs(c, "custom-metadata")
 	if err != nil {
@@ -57,21 +40,6 @@ func newCopier(c *cli.Context, daemon *client.Client) (*copier, error) {
 		parallel: parallel(c), uploadParts: c.IsSet("parallel") || !daemon.OnThisMachine(),
 		attributes: client.Object{ContentType: c.String("content-type"), CacheControl: c.String("cache-control"), Metadata: metadata},
 	}, nil
-}
-
-// uploadTree uploads all files of a folder to their places below an object's
-// name.
-func uploadTree(c *cli.Context, daemon *client.Client, dir string, to location) error {
-	job, err := newCopier(c, daemon)
-	if err != nil {
-		return err
-	}
-	p := &planner{c: c, daemon: daemon, to: to, into: true, recursive: true}
-	plan, err := p.sources([]string{strings.TrimSuffix(dir, "/") + "/"})
-	if err != nil {
-		return err
-	}
-	return job.run(plan)
 }
 
 // errSkipped says that the destination was there already.
@@ -210,82 +178,4 @@ func (j *copier) changed(o client.Object) *client.Object {
 		o.Metadata = a.Metadata
 	}
 	return &o
-}
-
-// modifiedKey is the metadata in which an object keeps its file's time, in
-// seconds since 1970, as gsutil and gcloud do.
-const modifiedKey = "goog-reserved-file-mtime"
-
-func withTime(metadata map[string]string, t time.Time) map[string]string {
-	out := map[string]string{modifiedKey: strconv.FormatInt(t.Unix(), 10)}
-	for k, v := range metadata {
-		out[k] = v
-	}
-	return out
-}
-
-// timeOf gives the time that an object keeps; zero if it keeps none.
-func timeOf(o client.Object) time.Time {
-	seconds, err := strconv.ParseInt(o.Metadata[modifiedKey], 10, 64)
-	if err != nil {
-		return time.Time{}
-	}
-	return time.Unix(seconds, 0)
-}
-
-// contentTypes are those that Go knows only where the system has a list.
-var contentTypes = map[string]string{
-	".csv": "text/csv", ".gz": "application/gzip", ".md": "text/markdown", ".tar": "application/x-tar",
-	".tsv": "text/tab-separated-values", ".txt": "text/plain", ".zip": "application/zip",
-}
-
-// contentType guesses a type from a file's name; empty if it says nothing.
-func contentType(name string) string {
-	extension := strings.ToLower(path.Ext(name))
-	if t, ok := contentTypes[extension]; ok {
-		return t
-	}
-	t, _, _ := strings.Cut(mime.TypeByExtension(extension), ";")
-	return t
-}
-
-// eachFile visits the files below a folder in the order of their names, which
-// are given with slashes. Links to files are followed, links to folders not.
-func eachFile(dir string, visit func(path, name string, info fs.FileInfo) error) error {
-	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		info, err := os.Stat(path)
-		if err != nil || !info.Mode().IsRegular() {
-			return err
-		}
-		name, err := filepath.Rel(dir, path)
-		if err != nil {
-			return err
-		}
-		return visit(path, filepath.ToSlash(name), info)
-	})
-}
-
-// hashTree gives the SHA-256 of a folder's files and their names.
-func hashTree(dir string) (string, error) {
-	all := sha256.New()
-	err := eachFile(dir, func(path, name string, _ fs.FileInfo) error {
-		file, err := os.Open(path)
-		if err != nil {
-			return err
-		}
-		defer file.Close()
-		one := sha256.New()
-		if _, err := io.Copy(one, file); err != nil {
-			return err
-		}
-		fmt.Fprintf(all, "%q %x\n", name, one.Sum(nil))
-		return nil
-	})
-	if err != nil {
-		return "", fmt.Errorf("read %s: %w", dir, err)
-	}
-	return hex.EncodeToString(all.Sum(nil)), nil
 }
