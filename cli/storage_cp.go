@@ -1,6 +1,10 @@
 package cli
 
-import "github.com/urfave/cli/v2"
+import (
+	"slices"
+
+	"github.com/urfave/cli/v2"
+)
 
 // namesHelp says what names on the command line mean.
 const namesHelp = `In names, "*" stands for any characters but a slash, "**" for any at all, "?" for one, and "[a-z]" for one of these.`
@@ -55,6 +59,9 @@ func transferAll(c *cli.Context, move bool) error {
 		p.recursive, p.rename = true, true
 	}
 	sources := given[:len(given)-1]
+	if move && slices.Contains(given, "-") {
+		return misuse(c, "standard streams cannot be moved: use cp")
+	}
 	plan, err := p.sources(sources)
 	if err != nil {
 		return err

@@ -91,7 +91,10 @@ func (p *planner) sources(given []string) ([]transfer, error) {
 func (p *planner) checkTargets() error {
 	sources := map[location]location{}
 	for _, t := range p.plan {
-		if other, ok := sources[t.to]; ok && !t.to.stream() && t.refused == nil {
+		if t.refused != nil || t.to.stream() {
+			continue
+		}
+		if other, ok := sources[t.to]; ok {
 			return misuse(p.c, "%s and %s would both become %s", other, t.from, t.to)
 		}
 		sources[t.to] = t.from
@@ -154,8 +157,11 @@ func isMarker(o client.Object) bool { return o.Size == 0 && strings.HasSuffix(o.
 // place gives the place of an object below a location by a part of its name.
 // Names that would leave a local folder, or that no file can have, are refused.
 func place(to location, name string, o client.Object) (location, error) {
-	if to.remote() || to.stream() {
+	switch {
+	case to.remote():
 		return to.below(name), nil
+	case to.stream():
+		return to, nil
 	}
 	if !filepath.IsLocal(name) || path.Clean(name) != name || strings.ContainsRune(name, 0) {
 		return to, ml.Errorf(ml.InvalidArgument, "%s has no place in the folder %s: no file can be called %q there", o.URI(), to, name)
