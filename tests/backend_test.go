@@ -23,6 +23,7 @@ type backend struct {
 
 // onBackends runs a test once for each backend there is.
 func onBackends(t *testing.T, test func(t *testing.T, b *backend)) {
+	t.Helper()
 	t.Run("local", func(t *testing.T) { test(t, &backend{name: "local"}) })
 	t.Run("minio", func(t *testing.T) { test(t, &backend{name: "minio", server: newMinIO(t)}) })
 }
@@ -65,9 +66,7 @@ func prepareMinIO(t testing.TB) *minIO {
 	m := &minIO{t: t, dir: filepath.Join(t.TempDir(), "minio"), addr: freeAddress(t), accessKey: rand.Text(), secretKey: rand.Text()}
 	check(t, os.Mkdir(m.dir, 0o700))
 	t.Cleanup(func() {
-		if m.cmd != nil {
-			m.kill()
-		}
+		m.kill()
 		if t.Failed() {
 			t.Logf("MinIO's log:\n%s", &m.log)
 		}
@@ -105,9 +104,13 @@ func (m *minIO) start() {
 	}
 }
 
-// kill ends the server as a power cut would, as far as a process goes.
+// kill ends the server, if it runs, as a power cut would, as far as a process
+// goes.
 func (m *minIO) kill() {
 	m.t.Helper()
+	if m.cmd == nil {
+		return
+	}
 	check(m.t, m.cmd.Process.Kill())
 	m.cmd.Wait() // says that it was killed
 	m.cmd = nil

@@ -65,8 +65,11 @@ func TestPython_WholeStorageClient(t *testing.T) {
 
 func TestPython_FullDisk(t *testing.T) {
 	fromEnv(t, "HEARTH_TEST_CLIENTS")
-	d := newDaemonOn(t, &backend{name: "local", reserve: "1000TiB"})
+	d := newDaemon(t)
 	d.must("storage", "buckets", "create", "gs://python")
+	d.kill()
+	d.configure(&backend{name: "local", reserve: "1000TiB"})
+	d.restart()
 	d.runPieces(t, `hearth exec -- "$CLIENTS/bin/python" `+client(t, "storage.py")+` full_disk`)
 }
 
@@ -103,6 +106,9 @@ func shellPieces(t *testing.T, tool string, pieces ...string) {
 		t.Skip(tool + " is not installed")
 	}
 	onBackends(t, func(t *testing.T, b *backend) {
+		if b.name == "minio" && !long() {
+			t.Skip("each start of " + tool + " takes seconds; make soak runs this")
+		}
 		d := newDaemonOn(t, b)
 		d.must("storage", "buckets", "create", "gs://shell")
 		for _, piece := range pieces {

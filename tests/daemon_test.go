@@ -84,10 +84,21 @@ func prepareDaemonOn(t testing.TB, b *backend, extra ...string) *daemon {
 	check(t, os.MkdirAll(filepath.Join(d.data, "runtimes"), 0o700))
 	check(t, os.Symlink(filepath.Join(runtimes, "2.21"), filepath.Join(d.data, "runtimes", "2.21")))
 	check(t, os.Symlink(plainRuntime(t, runtimes), filepath.Join(d.data, "runtimes", "test")))
-	config := fmt.Sprintf("data = %q\n[listen]\naddress = %q\n%s[scheduler]\ngrace = \"1s\"\n%s\n", d.data, d.addr, b.config(), strings.Join(extra, "\n"))
-	check(t, os.WriteFile(filepath.Join(d.data, "hearth.toml"), []byte(config), 0o600))
+	d.configure(b, extra...)
 	t.Cleanup(d.cleanup)
 	return d
+}
+
+// configure writes the configuration with which the daemon starts next. If the
+// extra lines have a table storage, that counts instead of the backend's.
+func (d *daemon) configure(b *backend, extra ...string) {
+	d.t.Helper()
+	lines, storage := strings.Join(extra, "\n"), b.config()
+	if strings.Contains(lines, "[storage]") {
+		storage = ""
+	}
+	config := fmt.Sprintf("data = %q\n[listen]\naddress = %q\n%s[scheduler]\ngrace = \"1s\"\n%s\n", d.data, d.addr, storage, lines)
+	check(d.t, os.WriteFile(filepath.Join(d.data, "hearth.toml"), []byte(config), 0o600))
 }
 
 func freeAddress(t testing.TB) string {
@@ -162,7 +173,7 @@ func (d *daemon) restart(env ...string) {
 }
 
 // cleanup ends the daemon and every process that it supervised, and looks for
-// what may never be left behind.
+// what may never be left behind. It may be called again.
 func (d *daemon) cleanup() {
 	if d.cmd == nil {
 		return
@@ -173,6 +184,7 @@ func (d *daemon) cleanup() {
 	d.cmd.Process.Signal(syscall.SIGINT)
 	select {
 	case <-d.ended:
+		d.ended <- nil
 	case <-time.After(patience):
 		d.t.Errorf("the daemon did not end on SIGINT")
 		d.cmd.Process.Kill()

@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 
 	"github.com/minio/minio-go/v7"
 
 	"hearth/ml"
 )
+
+const diskFull = "The disk of the S3 server is full. Delete objects, or make room on it."
 
 // fault turns an error of the S3 client into one of ours. NOT_FOUND does not say
 // whether object or bucket is missing: callers do.
@@ -35,11 +38,16 @@ func (m *MinIO) fault(err error) error {
 	case "BucketNotEmpty":
 		return ErrBucketNotEmpty
 	case "XMinioStorageFull":
-		return is(ml.ResourceExhausted, "The disk of the S3 server is full. Delete objects, or make room on it.")
+		return is(ml.ResourceExhausted, diskFull)
 	case "XMinioAdminBucketQuotaExceeded", "QuotaExceeded":
 		return is(ml.ResourceExhausted, "The S3 server's quota of the bucket is used up. Delete objects, or raise it.")
-	case "InvalidAccessKeyId", "SignatureDoesNotMatch", "AccessDenied", "AllAccessDisabled":
+	case "AccessDenied": // also what MinIO makes of a disk that is read-only
+		return is(ml.FailedPrecondition, "The S3 server at "+m.o.Endpoint+" denies this: the key in [storage.minio] may lack the right, or the server cannot write to its disk.")
+	case "InvalidAccessKeyId", "SignatureDoesNotMatch", "AllAccessDisabled":
 		return is(ml.FailedPrecondition, "The S3 server at "+m.o.Endpoint+" refuses Hearth's credentials ("+r.Code+"): see [storage.minio] in the configuration.")
+	}
+	if strings.Contains(r.Message, "no space left on device") { // where MinIO notices only while it writes
+		return is(ml.ResourceExhausted, diskFull)
 	}
 	switch r.StatusCode {
 	case http.StatusNotFound:
@@ -47,7 +55,7 @@ func (m *MinIO) fault(err error) error {
 	case http.StatusPreconditionFailed:
 		return ErrConditionNotMet
 	case http.StatusInsufficientStorage:
-		return is(ml.ResourceExhausted, "The disk of the S3 server is full. Delete objects, or make room on it.")
+		return is(ml.ResourceExhausted, diskFull)
 	case http.StatusBadRequest, http.StatusNotImplemented, http.StatusRequestedRangeNotSatisfiable, http.StatusConflict:
 		return err
 	}

@@ -1,6 +1,7 @@
 # gcloud storage against a daemon, in an empty folder; gs://shell is the bucket.
 # A piece is a function; the one named by $1 runs in a shell of its own.
 set -euo pipefail
+export CLOUDSDK_STORAGE_PROCESS_COUNT=1 # its processes take longer to start than to work
 
 equal() { [ "$1" = "$2" ] || { printf 'got:\n%s\nwant:\n%s\n' "$1" "$2" >&2; return 1; }; }
 refused() { # refused TEXT COMMAND…: the command must fail and say TEXT
@@ -17,17 +18,17 @@ files() {
   equal "$(gcloud storage cat gs://shell/files/a.txt)" hello
   equal "$(gcloud storage cat -r 1-3 gs://shell/files/a.txt)" ell
   equal "$(gcloud storage ls gs://shell/files/)" gs://shell/files/a.txt
-  gcloud storage ls -l gs://shell/files/ | grep -q '6 .*gs://shell/files/a.txt'
-  gcloud storage ls -L gs://shell/files/a.txt | grep -q 'Content-Length: *6'
-  gcloud storage objects describe gs://shell/files/a.txt --format 'value(size,content_type)' | grep -q 'text/plain'
-  gcloud storage hash gs://shell/files/a.txt | grep -q "$(openssl md5 -binary a.txt | base64)"
+  gcloud storage ls -l gs://shell/files/ | grep '6 .*gs://shell/files/a.txt' >/dev/null
+  gcloud storage ls -L gs://shell/files/a.txt | grep 'Content-Length: *6' >/dev/null
+  gcloud storage objects describe gs://shell/files/a.txt --format 'value(size,content_type)' | grep 'text/plain' >/dev/null
+  gcloud storage hash gs://shell/files/a.txt | grep "$(openssl md5 -binary a.txt | base64)" >/dev/null
   gcloud storage objects update gs://shell/files/a.txt --content-type=x/y --custom-metadata=colour=blue
   equal "$(gcloud storage objects describe gs://shell/files/a.txt --format 'value(content_type,custom_fields.colour)')" "$(printf 'x/y\tblue')"
   gcloud storage cp - gs://shell/files/stdin <a.txt
   equal "$(gcloud storage cat gs://shell/files/stdin)" hello
   gcloud storage cp --no-clobber b.txt gs://shell/files/stdin
   refused 'matched no objects' gcloud storage cat gs://shell/files/absent
-  refused 'does not exist' gcloud storage cp a.txt gs://shell-absent/a.txt
+  refused 'not found: 404' gcloud storage cp a.txt gs://shell-absent/a.txt
   gcloud storage rm gs://shell/files/stdin
 }
 
@@ -70,7 +71,7 @@ buckets() {
   equal "$(gcloud storage buckets describe gs://shell-made --format 'value(labels.team)')" vision
   gcloud storage buckets update gs://shell-made --remove-labels=team
   equal "$(gcloud storage buckets describe gs://shell-made --format 'value(labels)')" env=test
-  gcloud storage buckets list --format 'value(name)' | grep -qx shell-made
+  gcloud storage buckets list --format 'value(name)' | grep -x shell-made >/dev/null
   refused 409 gcloud storage buckets create gs://shell-made
   gcloud storage buckets delete gs://shell-made
   refused 'not found' gcloud storage buckets describe gs://shell-made

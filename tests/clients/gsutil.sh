@@ -16,18 +16,18 @@ files() {
   cmp a.txt b.txt
   equal "$(gsutil cat gs://shell/gsutil/a.txt)" hello
   equal "$(gsutil cat -r 1-3 gs://shell/gsutil/a.txt)" ell
-  gsutil ls -L gs://shell/gsutil/a.txt | grep -q "Hash (md5): *$(openssl md5 -binary a.txt | base64)"
-  gsutil stat gs://shell/gsutil/a.txt | grep -q 'Content-Length: *6'
-  gsutil hash -m gs://shell/gsutil/a.txt | grep -q "$(openssl md5 -binary a.txt | base64)"
+  gsutil ls -L gs://shell/gsutil/a.txt | grep "Hash (md5): *$(openssl md5 -binary a.txt | base64)" >/dev/null
+  gsutil stat gs://shell/gsutil/a.txt | grep 'Content-Length: *6' >/dev/null
+  gsutil hash -m gs://shell/gsutil/a.txt | grep "$(openssl md5 -binary a.txt | base64)" >/dev/null
   gsutil setmeta -h 'Content-Type:x/y' -h 'x-goog-meta-colour:blue' gs://shell/gsutil/a.txt
-  gsutil stat gs://shell/gsutil/a.txt | grep -q 'colour: *blue'
+  gsutil stat gs://shell/gsutil/a.txt | grep 'colour: *blue' >/dev/null
   head -c 20000000 /dev/urandom >big
   gsutil cp big gs://shell/gsutil/big
   gsutil cp gs://shell/gsutil/big back
   cmp big back
   gsutil compose gs://shell/gsutil/big gs://shell/gsutil/a.txt gs://shell/gsutil/both
   equal "$(gsutil du gs://shell/gsutil/both | awk '{print $1}')" 20000006
-  refused 'matched no objects' gsutil cat gs://shell/gsutil/absent
+  refused 'No URLs matched' gsutil cat gs://shell/gsutil/absent
 }
 
 folders() {
@@ -48,8 +48,8 @@ folders() {
 buckets() {
   gsutil mb -l us-central1 gs://shell-gsutil
   gsutil label ch -l team:vision gs://shell-gsutil
-  gsutil label get gs://shell-gsutil | grep -q '"team": "vision"'
-  gsutil ls -b -L gs://shell-gsutil | grep -q 'Location constraint: *US-CENTRAL1'
+  gsutil label get gs://shell-gsutil | grep '"team": "vision"' >/dev/null
+  gsutil ls -b -L gs://shell-gsutil | grep 'Location constraint: *US-CENTRAL1' >/dev/null
   refused 409 gsutil mb gs://shell-gsutil
   gsutil rb gs://shell-gsutil
   refused 404 gsutil ls -b gs://shell-gsutil

@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"os"
 	"slices"
+	"time"
 
 	"cloud.google.com/go/storage"
 	"google.golang.org/api/googleapi"
@@ -21,7 +22,8 @@ import (
 )
 
 func main() {
-	ctx := context.Background()
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute) // the client itself tries for ever
+	defer cancel()
 	client, err := storage.NewClient(ctx)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
