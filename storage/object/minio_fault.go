@@ -49,6 +49,9 @@ func (m *MinIO) fault(err error) error {
 	if strings.Contains(r.Message, "no space left on device") { // where MinIO notices only while it writes
 		return is(ml.ResourceExhausted, diskFull)
 	}
+	if r.Code == "IncompleteBody" { // we send what is in memory: MinIO says so when its disk refuses the content
+		return is(ml.Unavailable, "The S3 server at "+m.o.Endpoint+" did not take the content: its disk may be full.")
+	}
 	switch r.StatusCode {
 	case http.StatusNotFound:
 		return is(ml.NotFound, "No such object.")
