@@ -15,18 +15,24 @@ export CGO_CFLAGS := -O2 -g -Wno-deprecated-declarations
 
 include tools/tensorflow.mk
 
-# What the tests use: a runtime, models made with it, Python's Google clients.
+# What the tests use: a runtime, models made with it, Google's clients for Python
+# and Go, a MinIO server.
 TEST_RUNTIMES := $(ROOT)/build/runtimes
 TEST_RUNTIME := $(TEST_RUNTIMES)/2.21
 TEST_MODELS := $(ROOT)/build/models
 TEST_CLIENTS := $(ROOT)/build/clients
+TEST_GOSTORAGE := $(ROOT)/build/gostorage
+TEST_MINIO := $(ROOT)/build/minio/minio
+MINIO_VERSION := v0.0.0-20260212201848-7aac2a2c5b7c
 export HEARTH_TEST_BINARY := $(ROOT)/bin/hearth
 export HEARTH_TEST_RUNTIMES := $(TEST_RUNTIMES)
 export HEARTH_TEST_MODELS := $(TEST_MODELS)
 export HEARTH_TEST_CLIENTS := $(TEST_CLIENTS)
+export HEARTH_TEST_GOSTORAGE := $(TEST_GOSTORAGE)
+export HEARTH_TEST_MINIO := $(TEST_MINIO)
 TEST_ENV = HEARTH_TEST_TENSORFLOW="$$(echo $(TEST_RUNTIME)/lib/python3*/site-packages/tensorflow)"
 
-.PHONY: help prerequisites build run test test-setup check bench fuzz env clean
+.PHONY: help prerequisites build run test test-setup soak check bench fuzz env clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -44,7 +50,11 @@ run: ## from nothing to an answered prediction, then keep serving
 test: test-setup ## all tests, with everything they need; what is skipped is named
 	@$(TEST_ENV) go tool -modfile=tools/go.mod gotestsum --format pkgname -- -race -timeout 30m ./...
 
-test-setup: build $(TEST_RUNTIME)/runtime.json $(TEST_MODELS)/.made $(TEST_CLIENTS)/.made
+test-setup: build $(TEST_RUNTIME)/runtime.json $(TEST_MODELS)/.made $(TEST_CLIENTS)/.made $(TEST_GOSTORAGE) $(TEST_MINIO)
+
+soak: test-setup ## the bucket's tests at length: random operations, 200 kills, power cuts, faults
+	@$(TEST_ENV) HEARTH_TEST_LONG=1 go test -timeout 3h -v -run 'TestBucket|TestFaults|WholeStorage' ./tests/
+	@HEARTH_TEST_LONG=1 go test -timeout 3h -v -run 'PowerLoss|Model' ./storage/object/
 
 $(TEST_RUNTIME)/runtime.json: | build
 	@bin/hearth install-runtime --dir $(TEST_RUNTIMES) 2.21
@@ -61,6 +71,14 @@ $(TEST_CLIENTS)/.made: tests/clients/requirements.txt
 	@$(TEST_CLIENTS)/bin/python -m pip install --quiet -r $<
 	@touch $@
 
+$(TEST_GOSTORAGE): $(wildcard $(ROOT)/tests/clients/gostorage/*)
+	@echo "building the tests' program with Google's storage client for Go"
+	@CGO_ENABLED=0 go build -C $(ROOT)/tests/clients/gostorage -trimpath -o $@ .
+
+$(TEST_MINIO):
+	@echo "building MinIO for the tests (this takes some minutes, once)"
+	@CGO_ENABLED=0 GOBIN=$(dir $@) go install -trimpath github.com/minio/minio@$(MINIO_VERSION)
+
 check: tensorflow-binding ## formatting, vet, staticcheck, the allowed imports
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
 	@go vet ./...
@@ -76,7 +94,7 @@ fuzz: tensorflow-binding ## each fuzz target for FUZZTIME
 
 env: tensorflow-binding ## exports for an editor or a bare `go test ./...`
 	@echo "export CGO_LDFLAGS='$(CGO_LDFLAGS)'"
-	@for v in BINARY RUNTIMES MODELS CLIENTS; do n=HEARTH_TEST_$$v; echo "export $$n='$${!n}'"; done
+	@for v in BINARY RUNTIMES MODELS CLIENTS GOSTORAGE MINIO; do n=HEARTH_TEST_$$v; echo "export $$n='$${!n}'"; done
 	@echo "export $(TEST_ENV)"
 
 clean: ## what make has made; DATA stays

@@ -227,6 +227,10 @@ func (e *environment) python() []variable {
 		variable{"GOOGLE_CLOUD_PROJECT", e.project},
 		variable{"CLOUDSDK_CONFIG", e.file("gcloud")},
 		variable{"GOOGLE_APPLICATION_CREDENTIALS", ""},
+		// gcsfs heeds the proxy only if it is told to, and would ask by gRPC
+		// what kind of bucket it talks to.
+		variable{"FSSPEC_GS", `{"session_kwargs": {"trust_env": true}}`},
+		variable{"GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false"},
 	)
 }
 

@@ -78,7 +78,7 @@ func TestPython_GcsfsAndPandas(t *testing.T) {
 	onBackends(t, func(t *testing.T, b *backend) {
 		d := newDaemonOn(t, b)
 		d.must("storage", "buckets", "create", "gs://gcsfs")
-		d.runPieces(t, `GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT=false hearth exec -- "$CLIENTS/bin/python" `+client(t, "gcsfs_pandas.py"))
+		d.runPieces(t, `hearth exec -- "$CLIENTS/bin/python" `+client(t, "gcsfs_pandas.py"))
 	})
 }
 

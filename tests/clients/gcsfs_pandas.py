@@ -1,5 +1,4 @@
-"""gcsfs and pandas, unmodified but for the proxy that gcsfs must be told to heed.
-The bucket gs://gcsfs is there and empty."""
+"""gcsfs and pandas, unmodified. The bucket gs://gcsfs is there and empty."""
 import os
 import sys
 
@@ -9,9 +8,8 @@ import pandas as pd
 
 import pieces
 
-OPTIONS = {"session_kwargs": {"trust_env": True}}
 ROOT = "gcsfs/"
-fs = gcsfs.GCSFileSystem(**OPTIONS)
+fs = gcsfs.GCSFileSystem()
 
 
 def raises(error, function, *args, **kwargs):
@@ -29,11 +27,11 @@ def names(paths):
 def frames():
     frame = pd.DataFrame({"x": range(100_000), "y": [i * i for i in range(100_000)]})
     for path in "gs://gcsfs/frames/a.csv", "gs://gcsfs/frames/a.csv.gz":
-        frame.to_csv(path, index=False, storage_options=OPTIONS)
-        pd.testing.assert_frame_equal(pd.read_csv(path, storage_options=OPTIONS), frame)
-    assert sum(len(c) for c in pd.read_csv("gs://gcsfs/frames/a.csv", storage_options=OPTIONS, chunksize=30_000)) == 100_000
-    frame.to_json("gs://gcsfs/frames/a.json", storage_options=OPTIONS)
-    pd.testing.assert_frame_equal(pd.read_json("gs://gcsfs/frames/a.json", storage_options=OPTIONS), frame)
+        frame.to_csv(path, index=False)
+        pd.testing.assert_frame_equal(pd.read_csv(path), frame)
+    assert sum(len(c) for c in pd.read_csv("gs://gcsfs/frames/a.csv", chunksize=30_000)) == 100_000
+    frame.to_json("gs://gcsfs/frames/a.json")
+    pd.testing.assert_frame_equal(pd.read_json("gs://gcsfs/frames/a.json"), frame)
 
 
 def files():
@@ -87,7 +85,7 @@ def pieces_of_files():
         assert f.read(10) == content[:10]
         f.seek(-10, os.SEEK_END)
         assert f.read() == content[-10:]
-    with fsspec.open("gs://gcsfs/pieces/text", "w", **OPTIONS) as f:
+    with fsspec.open("gs://gcsfs/pieces/text", "w") as f:
         f.write("hello")
     fs.put(__file__, ROOT + "pieces/program")
     fs.get(ROOT + "pieces/program", "downloaded")
