@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
 )
@@ -72,39 +73,71 @@ func (i *interrupter) run(t *testing.T, d *daemon, at int64, args ...string) (st
 // Ctrl-C in the middle of a copy leaves nothing half, and the same command goes
 // on where it was.
 func TestStorage_InterruptedCopyGoesOn(t *testing.T) {
-	d := newDaemon(t)
-	d.must("storage", "buckets", "create", "gs://resume")
-	dir := t.TempDir()
-	content := make([]byte, 140<<20) // two pieces of an upload and a bit, nine slices of a download
-	_, err := rand.Read(content)
-	check(t, err)
-	big, back := filepath.Join(dir, "big"), filepath.Join(dir, "back")
-	check(t, os.WriteFile(big, content, 0o600))
+	onBackends(t, func(t *testing.T, b *backend) {
+		d := newDaemonOn(t, b)
+		d.must("storage", "buckets", "create", "gs://resume")
+		dir := t.TempDir()
+		content := make([]byte, 160<<20) // three pieces of an upload, ten slices of a download
+		_, err := rand.Read(content)
+		check(t, err)
+		big, back := filepath.Join(dir, "big"), filepath.Join(dir, "back")
+		check(t, os.WriteFile(big, content, 0o600))
 
-	up := newInterrupter(t, d, func(r *http.Request) bool { return r.Method == http.MethodPut && r.ContentLength > 0 })
-	if status, _ := up.run(t, d, 2, "storage", "cp", big, "gs://resume/big"); status != 130 {
-		t.Fatalf("the interrupted upload ended with %d", status)
-	}
-	if _, err := d.hearth("storage", "ls", "gs://resume/big"); err == nil {
-		t.Fatal("half an object is there")
-	}
-	if status, pieces := up.run(t, d, 0, "storage", "cp", big, "gs://resume/big"); status != 0 || pieces != 2 {
-		t.Fatalf("going on ended with %d after %d pieces, want the 2 that were missing", status, pieces)
-	}
+		up := newInterrupter(t, d, func(r *http.Request) bool { return r.Method == http.MethodPut && r.ContentLength > 0 })
+		upload := []string{"storage", "cp", "--parallel", "1", big, "gs://resume/big"}
+		if status, _ := up.run(t, d, 2, upload...); status != 130 {
+			t.Fatalf("the interrupted upload ended with %d", status)
+		}
+		if _, err := d.hearth("storage", "ls", "gs://resume/big"); err == nil {
+			t.Fatal("half an object is there")
+		}
+		if status, pieces := up.run(t, d, 0, upload...); status != 0 || pieces != 2 {
+			t.Fatalf("going on ended with %d after %d pieces, want the 2 that were missing", status, pieces)
+		}
 
-	down := newInterrupter(t, d, func(r *http.Request) bool { return r.Header.Get("Range") != "" })
-	if status, _ := down.run(t, d, 5, "storage", "cp", "gs://resume/big", back); status != 130 {
-		t.Fatalf("the interrupted download ended with %d", status)
-	}
-	if _, err := os.Stat(back); err == nil {
-		t.Fatal("half a file is there")
-	}
-	if status, slices := down.run(t, d, 0, "storage", "cp", "gs://resume/big", back); status != 0 || slices > 5 {
-		t.Fatalf("going on ended with %d after %d slices, want the 5 that were missing", status, slices)
-	}
-	got, err := os.ReadFile(back)
+		down := newInterrupter(t, d, func(r *http.Request) bool { return r.Header.Get("Range") != "" })
+		download := []string{"storage", "cp", "--parallel", "1", "gs://resume/big", back}
+		if status, _ := down.run(t, d, 5, download...); status != 130 {
+			t.Fatalf("the interrupted download ended with %d", status)
+		}
+		if _, err := os.Stat(back); err == nil {
+			t.Fatal("half a file is there")
+		}
+		if status, slices := down.run(t, d, 0, download...); status != 0 || slices != 6 {
+			t.Fatalf("going on ended with %d after %d slices, want the 6 that were missing", status, slices)
+		}
+		sameFile(t, back, content)
+	})
+}
+
+// A large file goes and comes in parts, of which nothing is left.
+func TestStorage_LargeFileInParts(t *testing.T) {
+	onBackends(t, func(t *testing.T, b *backend) {
+		d := newDaemonOn(t, b)
+		d.must("storage", "buckets", "create", "gs://parts")
+		dir := t.TempDir()
+		content := make([]byte, 160<<20+5)
+		_, err := rand.Read(content)
+		check(t, err)
+		big, back := filepath.Join(dir, "big"), filepath.Join(dir, "back")
+		check(t, os.WriteFile(big, content, 0o600))
+		d.must("storage", "cp", "--parallel", "3", "--content-type", "text/x", big, "gs://parts/big")
+		if names := d.must("storage", "ls", "-r", "gs://parts"); names != "gs://parts/big\n" {
+			t.Errorf("left %s", names)
+		}
+		if facts := d.must("storage", "objects", "describe", "gs://parts/big"); !strings.Contains(facts, "componentCount: 6") || !strings.Contains(facts, "contentType: text/x") {
+			t.Errorf("the object is\n%s", facts)
+		}
+		d.must("storage", "cp", "gs://parts/big", back)
+		sameFile(t, back, content)
+	})
+}
+
+func sameFile(t *testing.T, path string, want []byte) {
+	t.Helper()
+	got, err := os.ReadFile(path)
 	check(t, err)
-	if !bytes.Equal(got, content) {
-		t.Error("something else came back")
+	if !bytes.Equal(got, want) {
+		t.Errorf("%s is not what it was", path)
 	}
 }
