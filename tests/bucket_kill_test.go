@@ -336,6 +336,6 @@ func (d *daemon) checkLitter(b *backend, objects int) {
 
 // dataEntries is what docs/formats.md says may be in a data folder.
 var dataEntries = []string{
-	"hearth.db", "hearth.lock", "owner.token", "jobs.key", "tls", "objects", "attempts", "runtimes", "environments", "models",
+	"hearth.db", "hearth.lock", "owner.token", "jobs.key", "tls", "objects", "objects-minio", "lineage", "attempts", "runtimes", "environments", "models",
 	"hearth.toml", // these tests keep their configuration there
 }
