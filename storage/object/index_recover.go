@@ -39,7 +39,8 @@ func recoverIndex(dir string, log zerolog.Logger) (*indexDB, error) {
 	if info.Size() > 0 {
 		var x *indexDB
 		if x, cause = openIndexSafely(dir); cause == nil {
-			return x, removeNewIndexes(dir)
+			_ = removeNewIndexes(dir) // what is left is only in the way of tidiness
+			return x, nil
 		}
 		if !unreadable(cause) {
 			return nil, cause

@@ -151,7 +151,10 @@ func (l *Local) DeleteBucket(_ context.Context, name string, cond Conditions) er
 		return err
 	}
 	// Files that others put there keep the folder alive; it is no bucket.
-	return l.dirs.prune(l.dir, filepath.Join(l.dir, name))
+	if err := l.dirs.prune(l.dir, filepath.Join(l.dir, name)); err != nil {
+		l.o.Log.Warn().Err(err).Str("bucket", name).Msg("a deleted bucket's folder may come back")
+	}
+	return nil
 }
 
 // writing reports whether an object is being written in a bucket.

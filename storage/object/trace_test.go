@@ -75,7 +75,7 @@ func traced(t *testing.T, dir string, env ...string) []event {
 func TestTracer(t *testing.T) {
 	out := os.Getenv("OBJECT_TRACE_OUT")
 	if out == "" {
-		t.Skip("it is run by others")
+		return // nobody asked for it
 	}
 	runtime.LockOSThread() // ptrace belongs to a thread
 	cmd := exec.Command(os.Args[0], "-test.run=^"+os.Getenv("OBJECT_TRACE_TEST")+"$", "-test.count=1")
