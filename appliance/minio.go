@@ -63,10 +63,14 @@ func (a *Appliance) newMinIO() *minioServer {
 
 // numbers gives the numbers of the attempts there are, in order.
 func (m *minioServer) numbers() []int {
-	found, _ := filepath.Glob(filepath.Join(m.attempts, minioAttempt+"*"))
+	entries, err := os.ReadDir(m.attempts)
+	if err != nil {
+		m.log.Error().Err(err).Msg("attempts not listed")
+	}
 	var numbers []int
-	for _, path := range found {
-		if n, err := strconv.Atoi(strings.TrimPrefix(filepath.Base(path), minioAttempt)); err == nil {
+	for _, e := range entries {
+		number, ours := strings.CutPrefix(e.Name(), minioAttempt)
+		if n, err := strconv.Atoi(number); ours && err == nil {
 			numbers = append(numbers, n)
 		}
 	}
@@ -117,7 +121,9 @@ func (m *minioServer) takeOver(ctx context.Context) (found bool, err error) {
 		return false, nil
 	}
 	// The program may have moved; that alone is no reason to end it.
-	if asked, _ := m.supervisor.Asked(m.id()); len(asked.Args) > 0 && slices.Equal(asked.Args[1:], m.describe("").Args[1:]) {
+	asked, _ := m.supervisor.Asked(m.id())
+	wanted := m.describe("")
+	if len(asked.Args) > 0 && slices.Equal(asked.Args[1:], wanted.Args[1:]) && slices.Equal(asked.Env, wanted.Env) {
 		return true, nil
 	}
 	m.log.Info().Str("process", m.id()).Msg("MinIO is started anew: its configuration has changed")

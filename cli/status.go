@@ -126,7 +126,7 @@ func bucketText(w io.Writer, b ml.BucketStatus) string {
 		text += ", " + bytesText(b.ReserveBytes) + " kept free"
 	}
 	if b.Restarts > 0 {
-		text += fmt.Sprintf(", restarted %d times", b.Restarts)
+		text += fmt.Sprintf(", restarts: %d", b.Restarts)
 	}
 	if b.Error != "" {
 		text += ": " + colour(w, red, b.Error)

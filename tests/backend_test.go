@@ -19,6 +19,8 @@ type backend struct {
 	reserve string
 	// server is the MinIO server, if that is the backend.
 	server *minIO
+	// table, if not empty, is the whole table instead.
+	table string
 }
 
 // onBackends runs a test once for each backend there is.
@@ -30,6 +32,9 @@ func onBackends(t *testing.T, test func(t *testing.T, b *backend)) {
 
 // config is the table storage of the daemon's configuration.
 func (b *backend) config() string {
+	if b.table != "" {
+		return b.table
+	}
 	reserve := b.reserve
 	if reserve == "" {
 		reserve = "0"

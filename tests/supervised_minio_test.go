@@ -11,10 +11,11 @@ import (
 	"time"
 )
 
-// supervisedMinIO gives the configuration of a daemon that runs its own MinIO.
-func supervisedMinIO(t testing.TB, listen string) string {
+// supervisedMinIO is the backend of a daemon that runs its own MinIO.
+func supervisedMinIO(t testing.TB, listen string) *backend {
 	t.Helper()
-	return fmt.Sprintf("[storage]\nbackend = \"minio\"\n[storage.minio]\nrun = true\nbinary = %q\nlisten = %q", fromEnv(t, "HEARTH_TEST_MINIO"), listen)
+	return &backend{table: fmt.Sprintf("[storage]\nbackend = \"minio\"\n[storage.minio]\nrun = true\nbinary = %q\nlisten = %q\n",
+		fromEnv(t, "HEARTH_TEST_MINIO"), listen)}
 }
 
 // minioPID gives the pid of the MinIO server of the data folder, 0 if none runs.
@@ -64,7 +65,7 @@ func (d *daemon) expectObject(uri, content string) {
 }
 
 func TestSupervisedMinIO_SurvivesKills(t *testing.T) {
-	d := newDaemon(t, supervisedMinIO(t, freeAddress(t)))
+	d := newDaemonOn(t, supervisedMinIO(t, freeAddress(t)))
 	d.must("storage", "buckets", "create", "gs://data")
 	d.put("gs://data/o", "before")
 
@@ -105,7 +106,7 @@ func TestSupervisedMinIO_SurvivesKills(t *testing.T) {
 
 // The credentials are in one file, which others cannot read, and nowhere else.
 func TestSupervisedMinIO_KeepsItsCredentials(t *testing.T) {
-	d := newDaemon(t, supervisedMinIO(t, freeAddress(t)))
+	d := newDaemonOn(t, supervisedMinIO(t, freeAddress(t)))
 	d.must("storage", "buckets", "create", "gs://data")
 	file := filepath.Join(d.data, "minio.env")
 	b, err := os.ReadFile(file)
@@ -143,7 +144,7 @@ func TestSupervisedMinIO_KeepsItsCredentials(t *testing.T) {
 
 // Another configuration is another server, and none if none is asked for.
 func TestSupervisedMinIO_ConfigurationChanges(t *testing.T) {
-	d := newDaemon(t, supervisedMinIO(t, freeAddress(t)))
+	d := newDaemonOn(t, supervisedMinIO(t, freeAddress(t)))
 	first := d.minioPID()
 	d.must("storage", "buckets", "create", "gs://data")
 	d.put("gs://data/o", "kept")
@@ -154,7 +155,7 @@ func TestSupervisedMinIO_ConfigurationChanges(t *testing.T) {
 
 	d.kill()
 	elsewhere := freeAddress(t)
-	check(t, os.WriteFile(config, []byte(head+supervisedMinIO(t, elsewhere)), 0o600))
+	check(t, os.WriteFile(config, []byte(head+supervisedMinIO(t, elsewhere).table), 0o600))
 	d.restart()
 	if got := d.minioPID(); got == first || got == 0 {
 		t.Errorf("MinIO has pid %d, had %d with the old address", got, first)
@@ -192,7 +193,7 @@ func TestSupervisedMinIO_CannotStart(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			d := prepareDaemon(t, c.config)
+			d := prepareDaemonOn(t, &backend{table: c.config + "\n"})
 			d.cmd = nil // cleanup has nothing to end
 			_, err := d.hearth("serve", "--config", filepath.Join(d.data, "hearth.toml"))
 			if err == nil {
@@ -212,7 +213,7 @@ func TestSupervisedMinIO_CannotStart(t *testing.T) {
 
 // A daemon that cannot start for another reason leaves no server behind.
 func TestSupervisedMinIO_EndsWithADaemonThatNeverRan(t *testing.T) {
-	d := prepareDaemon(t, supervisedMinIO(t, freeAddress(t)))
+	d := prepareDaemonOn(t, supervisedMinIO(t, freeAddress(t)))
 	// What comes after the bucket fails: the key of the jobs cannot be read.
 	check(t, os.Mkdir(filepath.Join(d.data, "jobs.key"), 0o700))
 	if _, err := d.hearth("serve", "--config", filepath.Join(d.data, "hearth.toml")); err == nil || !strings.Contains(err.Error(), "jobs.key") {
@@ -227,7 +228,7 @@ func TestSupervisedMinIO_EndsWithADaemonThatNeverRan(t *testing.T) {
 // not to be taken over.
 func TestSupervisedMinIO_AwayDisturbsNoVersion(t *testing.T) {
 	listen := freeAddress(t)
-	d := newDaemon(t, supervisedMinIO(t, listen))
+	d := newDaemonOn(t, supervisedMinIO(t, listen))
 	d.model("half", "half_plus_two")
 	worker := d.worker("half")
 	config := filepath.Join(d.data, "hearth.toml")
@@ -242,7 +243,9 @@ func TestSupervisedMinIO_AwayDisturbsNoVersion(t *testing.T) {
 	d.restart()
 	check(t, os.Remove(broken))
 	check(t, syscall.Kill(d.minioPID(), syscall.SIGKILL))
-	d.awaitBucket("away", func(b map[string]any) bool { return b["error"] != nil && strings.Contains(b["error"].(string), "install MinIO") })
+	d.awaitBucket("away", func(b map[string]any) bool {
+		return b["error"] != nil && strings.Contains(b["error"].(string), "install MinIO")
+	})
 	d.checkHalf("half")
 
 	// A daemon without its bucket does not start, and unloads nothing.
