@@ -3,7 +3,6 @@
 package object
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"fmt"
 	"math/rand/v2"
@@ -194,12 +193,12 @@ type image struct {
 	root *inode
 	// names has, for each folder, how many changes of each name survive.
 	names map[*inode]map[string]int
-	files map[*inode][]byte
+	files map[*inode]bytesOf
 }
 
 // cut loses power before the event number at.
 func (d *disk) cut(at int, f fate) *image {
-	img := &image{root: d.root, names: map[*inode]map[string]int{}, files: map[*inode][]byte{}}
+	img := &image{root: d.root, names: map[*inode]map[string]int{}, files: map[*inode]bytesOf{}}
 	for _, n := range d.nodes {
 		upTo := d.synced(n, at)
 		if !n.folder {
@@ -244,14 +243,31 @@ func (img *image) keepRenamed() {
 
 const sector = 512
 
-// content is what a file holds.
-func (n *inode) content(at, upTo int, f fate) (b []byte) {
-	resize := func(size int64) {
-		if grow := size - int64(len(b)); grow > 0 {
-			b = append(b, make([]byte, grow)...)
-		}
-		b = b[:size]
+// bytesOf is what a file holds: data, and zeros up to size.
+type bytesOf struct {
+	data []byte
+	size int64
+}
+
+func (b *bytesOf) resize(size int64) {
+	b.size = size
+	b.data = b.data[:min(int64(len(b.data)), size)]
+}
+
+// put writes p at an offset, as far as the size allows.
+func (b *bytesOf) put(p []byte, offset int64) {
+	end := min(offset+int64(len(p)), b.size)
+	if offset >= end {
+		return
 	}
+	if grow := end - int64(len(b.data)); grow > 0 {
+		b.data = append(b.data, make([]byte, grow)...)
+	}
+	copy(b.data[offset:end], p)
+}
+
+// content is what survives of a file.
+func (n *inode) content(at, upTo int, f fate) (b bytesOf) {
 	for _, c := range n.data {
 		durable := c.at < upTo
 		switch end := c.offset + int64(len(c.data)); {
@@ -259,16 +275,15 @@ func (n *inode) content(at, upTo int, f fate) (b []byte) {
 			return b
 		case c.truncate:
 			if durable || f.survives() {
-				resize(c.offset)
+				b.resize(c.offset)
 			}
 		default:
-			if end > int64(len(b)) && (durable || f.survives()) {
-				resize(end)
+			if end > b.size && (durable || f.survives()) {
+				b.resize(end)
 			}
 			for o := c.offset; o < end; o = o - o%sector + sector {
-				next := min(end, o-o%sector+sector)
-				if o < int64(len(b)) && (durable || f.survives()) {
-					copy(b[o:], c.data[o-c.offset:next-c.offset])
+				if next := min(end, o-o%sector+sector); durable || f.survives() {
+					b.put(c.data[o-c.offset:next-c.offset], o)
 				}
 			}
 		}
@@ -307,8 +322,8 @@ func (img *image) walk(n *inode, path string, f func(path string, n *inode) erro
 func (img *image) sum() (sum [32]byte) {
 	h := sha256.New()
 	_ = img.walk(img.root, "", func(path string, n *inode) error {
-		_, _ = fmt.Fprintf(h, "%q %d %d ", path, n.id, len(img.files[n]))
-		_, _ = h.Write(withoutHole(img.files[n]))
+		_, _ = fmt.Fprintf(h, "%q %d %d %d ", path, n.id, img.files[n].size, len(img.files[n].data))
+		_, _ = h.Write(img.files[n].data)
 		return nil
 	})
 	h.Sum(sum[:0])
@@ -326,15 +341,12 @@ func (img *image) write(dir string) error {
 			return os.Link(old, path)
 		}
 		first[n] = path
-		if err := os.WriteFile(path, withoutHole(img.files[n]), 0o600); err != nil {
+		if err := os.WriteFile(path, img.files[n].data, 0o600); err != nil {
 			return err
 		}
-		return os.Truncate(path, int64(len(img.files[n])))
+		return os.Truncate(path, img.files[n].size)
 	})
 }
-
-// withoutHole leaves out the zeros at the end, which cost time and memory.
-func withoutHole(b []byte) []byte { return bytes.TrimRight(b, "\x00") }
 
 func sortedKeys[V any](m map[string]V) []string {
 	keys := make([]string, 0, len(m))

@@ -462,9 +462,9 @@ const maxCuts = 1000
 // its system calls. Whatever the disk then holds, the store must come back with
 // all that was answered. HEARTH_TEST_LONG=1 tries more work and more disks.
 func TestLocal_PowerLoss(t *testing.T) {
-	w, fates := shortWorkload(), 2
+	w, fates := shortWorkload(), 3
 	if os.Getenv("HEARTH_TEST_LONG") != "" {
-		w, fates = longWorkload(60), 6
+		w, fates = longWorkload(60), 20
 	}
 	if os.Getenv("OBJECT_TRACED") != "" {
 		w.run(t, os.Getenv("OBJECT_TRACE_DIR")+"/new/objects")
@@ -493,8 +493,12 @@ func TestLocal_PowerLoss(t *testing.T) {
 		if len(events) > maxCuts && rnd.IntN(len(events)) > maxCuts {
 			continue
 		}
-		for f := range fates + 2 {
-			next <- cutting{at, f, truthAt(events, at, steps)}
+		now, random := truthAt(events, at, steps), 0
+		if at == len(events) || events[at].Call == "sync" {
+			random = fates // here most is at stake
+		}
+		for f := range 2 + random {
+			next <- cutting{at, f, now}
 		}
 	}
 	close(next)
