@@ -33,8 +33,9 @@ type minioServer struct {
 
 	// number is that of the newest attempt, 0 if there never was one.
 	number int
-	// fresh is true if this daemon has started the server and Run has not begun.
-	fresh bool
+	// ran is true once Run has begun, fresh if the server was started before it
+	// by this daemon.
+	ran, fresh bool
 
 	mu       sync.Mutex
 	restarts int
@@ -160,7 +161,7 @@ func (m *minioServer) launch(ctx context.Context) error {
 	if err := m.supervisor.Start(ctx, m.id(), m.describe(program)); err != nil {
 		return fmt.Errorf("start the MinIO server: %w", err)
 	}
-	m.fresh = true
+	m.fresh = !m.ran
 	return nil
 }
 
@@ -196,7 +197,7 @@ func (m *minioServer) checkPort() error {
 
 // Run starts the server again whenever it ends, until ctx does. It goes on then.
 func (m *minioServer) Run(ctx context.Context) error {
-	m.fresh = false
+	m.ran, m.fresh = true, false
 	for delay := time.Duration(0); ; {
 		began := time.Now()
 		exit, err := m.supervisor.Wait(ctx, m.id())

@@ -82,20 +82,20 @@ func TestSupervisedMinIO_SurvivesKills(t *testing.T) {
 		t.Fatalf("MinIO has pid %d after %d was killed", second, first)
 	}
 
+	check(t, d.cmd.Process.Signal(syscall.SIGTERM))
+	d.waitEnd()
+	if got := d.minioPID(); got != second {
+		t.Fatalf("MinIO has pid %d after SIGTERM to the daemon that started it again, had %d", got, second)
+	}
+	d.restart()
+	d.expectObject("gs://data/o", "before")
+	d.put("gs://data/o", "after")
+
 	d.kill()
 	d.restart()
 	if got := d.minioPID(); got != second {
 		t.Errorf("MinIO has pid %d after the daemon was killed, had %d", got, second)
 	}
-	d.expectObject("gs://data/o", "before")
-	d.put("gs://data/o", "after")
-
-	check(t, d.cmd.Process.Signal(syscall.SIGTERM))
-	d.waitEnd()
-	if got := d.minioPID(); got != second {
-		t.Errorf("MinIO has pid %d after SIGTERM to the daemon, had %d", got, second)
-	}
-	d.restart()
 	d.expectObject("gs://data/o", "after")
 	check(t, d.cmd.Process.Signal(syscall.SIGINT))
 	d.waitEnd()
