@@ -28,6 +28,10 @@ func beginResumable(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	// The header only says early what the pieces say again.
+	if n, ok := digits(c.r.Header.Get("X-Upload-Content-Length")); ok {
+		p.Size = n
+	}
 	id, err := c.Store.BeginUpload(c.r.Context(), p)
 	if err != nil {
 		return nil, err

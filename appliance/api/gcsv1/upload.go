@@ -32,6 +32,7 @@ func uploadMedia(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	p.Size = max(0, c.r.ContentLength)
 	return c.put(p, c.r.Body)
 }
 
