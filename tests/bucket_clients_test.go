@@ -44,12 +44,21 @@ func TestTensorFlow_WholeFileSystem(t *testing.T) {
 		d := newDaemonOn(t, b)
 		d.must("storage", "buckets", "create", "gs://tensorflow")
 		uri := d.upload(archive, "tensorflow")
-		if status, got := d.submitRaw("tensorflow_1", uri, "2.21"); status != 200 {
+		var only []string // all
+		if b.name == "minio" && !long() {
+			only = []string{"reading", "appending", "folders", "moving", "records", "checkpoints"}
+		}
+		if status, got := d.submitRaw("tensorflow_1", uri, "2.21", only...); status != 200 {
 			t.Fatalf("submit: %d %v", status, got)
 		}
 		out, err := d.hearth("jobs", "stream-logs", "tensorflow_1")
 		if err != nil || !strings.Contains(out, "passed") {
 			t.Fatalf("%v\n%s", err, out)
+		}
+		for line := range strings.Lines(out) {
+			if _, piece, ok := strings.Cut(line, "\tok "); ok {
+				t.Log(strings.TrimSpace(piece))
+			}
 		}
 	})
 }
@@ -96,7 +105,11 @@ func TestGcloud_WholeStorage(t *testing.T) {
 }
 
 func TestGsutil_WholeStorage(t *testing.T) {
-	shellPieces(t, "gsutil", "files", "folders", "buckets")
+	pieces := []string{"files", "buckets"}
+	if long() {
+		pieces = append(pieces, "folders")
+	}
+	shellPieces(t, "gsutil", pieces...)
 }
 
 // shellPieces runs the functions of clients/TOOL.sh, side by side: most of
@@ -114,7 +127,7 @@ func shellPieces(t *testing.T, tool string, pieces ...string) {
 		for _, piece := range pieces {
 			t.Run(piece, func(t *testing.T) {
 				t.Parallel()
-				out, err := d.script(`eval "$(hearth env --for ` + tool + `)"; bash ` + client(t, tool+".sh") + ` ` + piece)
+				out, err := d.script(`settings=$(hearth env --for ` + tool + `); eval "$settings"; bash ` + client(t, tool+".sh") + ` ` + piece)
 				if err != nil {
 					t.Errorf("%v\n%s", err, out)
 				}

@@ -496,10 +496,10 @@ func (m *apiModel) copy(name string) {
 }
 
 func (m *apiModel) compose(name string) {
-	q, hold := m.conditions("", m.objects[name])
+	q, _ := m.conditions("", m.objects[name])
 	delete(q, "ifGenerationNotMatch") // compose knows the two that want a match
 	delete(q, "ifMetagenerationNotMatch")
-	hold = m.holds(q, m.objects[name])
+	hold := m.holds(q, m.objects[name])
 	o := &modelled{contentType: "x/composed", composed: true}
 	exist := true
 	var sources []map[string]string

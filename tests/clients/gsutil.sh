@@ -49,7 +49,7 @@ buckets() {
   gsutil mb -l us-central1 gs://shell-gsutil
   gsutil label ch -l team:vision gs://shell-gsutil
   gsutil label get gs://shell-gsutil | grep '"team": "vision"' >/dev/null
-  gsutil ls -b -L gs://shell-gsutil | grep 'Location constraint: *US-CENTRAL1' >/dev/null
+  gsutil ls -b -L gs://shell-gsutil | grep 'Location constraint:.*US-CENTRAL1' >/dev/null
   refused 409 gsutil mb gs://shell-gsutil
   gsutil rb gs://shell-gsutil
   refused 404 gsutil ls -b gs://shell-gsutil

@@ -6,11 +6,11 @@ import sys
 
 import numpy as np
 import tensorflow as tf
-import keras
 
 from trainer import pieces
 
 g = tf.io.gfile
+keras = tf.keras  # loaded when it is first used
 ROOT = "gs://tensorflow"
 
 
@@ -207,12 +207,6 @@ X = np.random.default_rng(1).normal(size=(64, 4)).astype(np.float32)
 Y = X.sum(axis=1, keepdims=True)
 
 
-class Interrupt(keras.callbacks.Callback):
-    def on_epoch_begin(self, epoch, logs=None):
-        if epoch == 2:
-            raise RuntimeError("interrupted")
-
-
 def callbacks():
     root = ROOT + "/callbacks"
     wanted = [keras.callbacks.ModelCheckpoint(root + "/model-{epoch:02d}.keras"),
@@ -226,6 +220,11 @@ def callbacks():
 
 
 def backup_and_restore():
+    class Interrupt(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 2:
+                raise RuntimeError("interrupted")
+
     backup = keras.callbacks.BackupAndRestore(ROOT + "/backup", delete_checkpoint=True)
     fails(RuntimeError, model().fit, X, Y, epochs=4, verbose=0, callbacks=[backup, Interrupt()])
     assert g.glob(ROOT + "/backup/*")

@@ -147,6 +147,7 @@ func (p *program) pieces() error {
 		return err
 	}
 	ctx, cancel := context.WithCancel(p.ctx)
+	defer cancel()
 	w = p.bucket.Object("pieces/dropped").NewWriter(ctx)
 	w.ChunkSize = 256 << 10
 	if _, err := w.Write(content); err != nil {
