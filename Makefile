@@ -53,7 +53,7 @@ test: test-setup ## all tests, with everything they need; what is skipped is nam
 test-setup: build $(TEST_RUNTIME)/runtime.json $(TEST_MODELS)/.made $(TEST_CLIENTS)/.made $(TEST_GOSTORAGE) $(TEST_MINIO)
 
 soak: test-setup ## the bucket's tests at length: random operations, 200 kills, power cuts, faults
-	@$(TEST_ENV) HEARTH_TEST_LONG=1 go test -timeout 3h -v -run 'TestBucket|TestFaults|WholeStorage' ./tests/
+	@$(TEST_ENV) HEARTH_TEST_LONG=1 go test -timeout 3h -v -run 'TestBucket|TestFaults|Whole' ./tests/
 	@HEARTH_TEST_LONG=1 go test -timeout 3h -v -run 'PowerLoss|Model' ./storage/object/
 
 $(TEST_RUNTIME)/runtime.json: | build

@@ -139,6 +139,25 @@ func fill(t *testing.T, api *bucketAPI, content []byte) int {
 	return 0
 }
 
+// awaitRoom writes the object after, as soon as there is room: MinIO frees what
+// was deleted a little later.
+func awaitRoom(t *testing.T, api *bucketAPI, content []byte) {
+	t.Helper()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.After(patience); ; {
+		a, err := api.put("after", nil, content, "x/y")
+		if err = a.want(err, http.StatusOK); err == nil {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("after the deletes: %v", err)
+		}
+	}
+}
+
 func TestFaults_FullDisk(t *testing.T) {
 	onBackends(t, func(t *testing.T, b *backend) {
 		b.reserve = "4MiB"
@@ -179,8 +198,7 @@ except tf.errors.OpError as e:
 			a, err := api.do("DELETE", api.object(fmt.Sprintf("fill/%d", i)), nil, nil)
 			check(t, a.want(err, http.StatusNoContent))
 		}
-		a, err = api.put("after", nil, content, "x/y")
-		check(t, a.want(err, http.StatusOK))
+		awaitRoom(t, api, content)
 		items, _, err := api.list(nil)
 		check(t, err)
 		if len(items) != 2 {
@@ -209,8 +227,7 @@ func TestFaults_FullDiskWithoutReserve(t *testing.T) {
 		a, err := api.do("DELETE", api.object(fmt.Sprintf("fill/%d", i)), nil, nil)
 		check(t, a.want(err, http.StatusNoContent))
 	}
-	a, err = api.put("after", nil, content, "x/y")
-	check(t, a.want(err, http.StatusOK))
+	awaitRoom(t, api, content)
 }
 
 func TestFaults_ReadOnlyDisk(t *testing.T) {
