@@ -73,7 +73,7 @@ $(TEST_CLIENTS)/.made: tests/clients/requirements.txt
 
 $(TEST_GOSTORAGE): $(wildcard $(ROOT)/tests/clients/gostorage/*)
 	@echo "building the tests' program with Google's storage client for Go"
-	@CGO_ENABLED=0 go build -C $(ROOT)/tests/clients/gostorage -trimpath -o $@ .
+	@CGO_ENABLED=0 go build -C $(ROOT)/tests/clients/gostorage -o $@ .
 
 $(TEST_MINIO):
 	@echo "building MinIO for the tests (this takes some minutes, once)"
