@@ -5,6 +5,7 @@ import (
 	"encoding"
 	"hash"
 	"hash/crc32"
+	"sync"
 )
 
 // sums is size and checksums of some content.
@@ -58,4 +59,77 @@ func resumeDigest(size int64, crc uint32, state []byte) (*digest, error) {
 	}
 	d.size, d.crc = size, crc
 	return d, d.md5.(encoding.BinaryUnmarshaler).UnmarshalBinary(state)
+}
+
+const copyBuffer = 256 << 10
+
+var buffers = sync.Pool{New: func() any { b := make([]byte, copyBuffer); return &b }}
+
+// follower computes a digest beside the one who reads and writes the content: an
+// MD5 takes as long as all the rest. It lends out the buffers, and has each back
+// when it was summed up.
+type follower struct {
+	d     *digest
+	free  chan *[]byte
+	full  chan filled
+	ended chan struct{} // nil before there is anything to follow
+	seen  bool
+}
+
+// filled is a buffer with n bytes of content.
+type filled struct {
+	b *[]byte
+	n int
+}
+
+// lent is how many buffers a follower has.
+const lent = 4
+
+// follow begins to sum up what is to come.
+func (d *digest) follow() *follower {
+	f := &follower{d: d, free: make(chan *[]byte, lent), full: make(chan filled, lent)}
+	f.free <- buffers.Get().(*[]byte)
+	return f
+}
+
+// buffer gives one to fill. It comes back with add.
+func (f *follower) buffer() *[]byte { return <-f.free }
+
+// add sums up the first n bytes of a buffer. A single one, as most objects are, is
+// not worth a goroutine.
+func (f *follower) add(b *[]byte, n int) {
+	if !f.seen {
+		_, _ = f.d.Write((*b)[:n])
+		f.free <- b
+		f.seen = n > 0
+		return
+	}
+	if f.ended == nil {
+		f.ended = make(chan struct{})
+		for range lent - 1 {
+			f.free <- buffers.Get().(*[]byte)
+		}
+		go f.run()
+	}
+	f.full <- filled{b, n}
+}
+
+func (f *follower) run() {
+	defer close(f.ended)
+	for c := range f.full {
+		_, _ = f.d.Write((*c.b)[:c.n])
+		f.free <- c.b
+	}
+}
+
+// end returns when all is summed up. last is the buffer that was not added.
+func (f *follower) end(last *[]byte) {
+	buffers.Put(last)
+	close(f.full)
+	if f.ended != nil {
+		<-f.ended
+	}
+	for len(f.free) > 0 {
+		buffers.Put(<-f.free)
+	}
 }

@@ -6,7 +6,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"sync"
+
+	"golang.org/x/sys/unix"
 
 	"hearth/ml/crash"
 )
@@ -20,19 +21,19 @@ type staged struct {
 	moved      *moved // the object that it is taken from
 }
 
-const copyBuffer = 256 << 10
-
-var buffers = sync.Pool{New: func() any { b := make([]byte, copyBuffer); return &b }}
-
 // spaceEvery is after how many bytes a write looks again whether there is room.
 const spaceEvery = 16 << 20
 
 // pour copies from r to its end into f and the digest. What the digest says was
 // written is written, whatever the error. Errors of r come back as they are.
 func (l *Local) pour(ctx context.Context, f *os.File, d *digest, r io.Reader) error {
-	b := buffers.Get().(*[]byte)
-	defer buffers.Put(b)
-	unchecked := int64(spaceEvery)
+	if err := l.checkSpace(0); err != nil {
+		return err
+	}
+	sums := d.follow()
+	b := sums.buffer()
+	defer func() { sums.end(b) }()
+	unchecked := int64(0)
 	for {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -42,14 +43,16 @@ func (l *Local) pour(ctx context.Context, f *os.File, d *digest, r io.Reader) er
 				return err
 			}
 			unchecked = 0
+			beginSync(f)
 		}
-		n, rerr := r.Read(*b)
+		n, rerr := readWhole(*b, r)
 		if n > 0 {
 			if _, err := f.Write((*b)[:n]); err != nil {
 				return diskError(err)
 			}
-			_, _ = d.Write((*b)[:n])
 			unchecked += int64(n)
+			sums.add(b, n)
+			b = sums.buffer()
 		}
 		if rerr == io.EOF {
 			return nil
@@ -59,6 +62,21 @@ func (l *Local) pour(ctx context.Context, f *os.File, d *digest, r io.Reader) er
 		}
 	}
 }
+
+// readWhole reads until b is full or r ends. Unlike io.ReadFull it gives r's errors as
+// they are.
+func readWhole(b []byte, r io.Reader) (n int, err error) {
+	for n < len(b) && err == nil {
+		var more int
+		more, err = r.Read(b[n:])
+		n += more
+	}
+	return n, err
+}
+
+// beginSync has the kernel begin to write what is in f, so that the sync at the
+// end has less to wait for. It promises nothing.
+func beginSync(f *os.File) { _ = unix.SyncFileRange(int(f.Fd()), 0, 0, unix.SYNC_FILE_RANGE_WRITE) }
 
 // stage writes the content of r, which will be the object p, to a file of its
 // own.
