@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"hearth/ml"
+	"hearth/ml/respawn"
 	"hearth/storage/object"
 )
 
@@ -78,7 +79,7 @@ func (a *Appliance) openOwnMinIO(ctx context.Context) error {
 	defer cancel()
 	for {
 		err := a.openMinIO(ctx, c)
-		if ml.KindOf(err) != ml.Unavailable || !pause(ctx, 250*time.Millisecond) {
+		if ml.KindOf(err) != ml.Unavailable || !respawn.Pause(ctx, 250*time.Millisecond) {
 			return err
 		}
 	}

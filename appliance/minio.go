@@ -17,6 +17,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"hearth/ml"
+	"hearth/ml/respawn"
 	"hearth/scheduler/process"
 )
 
@@ -207,9 +208,9 @@ func (m *minioServer) Run(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("watch the MinIO server: %w", err)
 		}
-		delay = backOff(delay, time.Since(began))
-		m.say("The MinIO server ended: " + describeExit(exit) + ". It is being started again.")
-		m.log.Error().Str("process", m.id()).Str("exit", describeExit(exit)).Dur("again_in", delay).Msg("MinIO ended")
+		delay = respawn.Next(delay, time.Since(began))
+		m.say("The MinIO server ended: " + exit.Sentence() + ". It is being started again.")
+		m.log.Error().Str("process", m.id()).Str("exit", exit.Sentence()).Dur("again_in", delay).Msg("MinIO ended")
 		if delay = m.restart(ctx, delay); ctx.Err() != nil {
 			return nil
 		}
@@ -219,7 +220,7 @@ func (m *minioServer) Run(ctx context.Context) error {
 // restart starts the server until it answers or ctx ends. It gives the pause
 // that came last.
 func (m *minioServer) restart(ctx context.Context, delay time.Duration) time.Duration {
-	for pause(ctx, delay) {
+	for respawn.Pause(ctx, delay) {
 		err := m.start(ctx)
 		if err == nil {
 			m.mu.Lock()
@@ -228,7 +229,7 @@ func (m *minioServer) restart(ctx context.Context, delay time.Duration) time.Dur
 			break
 		}
 		if ctx.Err() == nil {
-			delay = backOff(delay, 0)
+			delay = respawn.Next(delay, 0)
 			m.say("The MinIO server cannot be started: " + err.Error())
 			m.log.Error().Err(err).Dur("again_in", delay).Msg("MinIO not started")
 		}
@@ -276,7 +277,7 @@ func (m *minioServer) status() (restarts int, down string) {
 
 // explain says why a server ended before it answered.
 func (m *minioServer) explain(exit ml.Exit) error {
-	text := "the MinIO server ended before it answered: " + describeExit(exit)
+	text := "the MinIO server ended before it answered: " + exit.Sentence()
 	if last, err := m.tail(m.id(), 5); err == nil && strings.TrimSpace(last) != "" {
 		text += ". Its last words: " + strings.Join(strings.Fields(last), " ")
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"hearth/ml"
+	"hearth/ml/respawn"
 )
 
 // endpoint is where the server is reached from this machine.
@@ -37,7 +38,7 @@ func (m *minioServer) awaitReady(ctx context.Context) error {
 		}
 	}()
 	for delay := 10 * time.Millisecond; !m.answers(ended); delay = min(2*delay, 250*time.Millisecond) {
-		if pause(ended, delay) {
+		if respawn.Pause(ended, delay) {
 			continue
 		}
 		select {
@@ -66,41 +67,4 @@ func (m *minioServer) answers(ctx context.Context) bool {
 	}
 	res.Body.Close()
 	return res.StatusCode == http.StatusOK && res.Header.Get("X-Minio-Server-Status") != "offline"
-}
-
-// describeExit says for people how a process ended.
-func describeExit(e ml.Exit) string {
-	switch {
-	case e.OutOfMemory:
-		return "it used too much memory"
-	case e.Lost:
-		return "it was lost: " + e.Reason
-	case e.Signal != "":
-		return "it was ended by " + e.Signal
-	case e.Reason != "":
-		return e.Reason
-	}
-	return fmt.Sprintf("it exited with status %d", e.Code)
-}
-
-// backOff gives the pause before the next try, from the one before the last and
-// from how long the last went well.
-func backOff(before, lived time.Duration) time.Duration {
-	const first, longest, healthy = 100 * time.Millisecond, 30 * time.Second, time.Minute
-	if before == 0 || lived >= healthy {
-		return first
-	}
-	return min(2*before, longest)
-}
-
-// pause waits; false if ctx ended before.
-func pause(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }

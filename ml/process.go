@@ -1,6 +1,9 @@
 package ml
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // Process describes one supervised process tree: a training replica, an
 // installer, a model worker. It knows no machine learning.
@@ -57,6 +60,21 @@ type Exit struct {
 	Reason string `json:"reason,omitempty"`
 	// Ended is when the main process ended.
 	Ended Timestamp `json:"ended"`
+}
+
+// Sentence says for people how the process ended, as in "it exited with status 1".
+func (e Exit) Sentence() string {
+	switch {
+	case e.OutOfMemory:
+		return "it was ended for using too much memory"
+	case e.Lost:
+		return "it was lost: " + e.Reason
+	case e.Signal != "":
+		return "it was ended by " + e.Signal
+	case e.Reason != "":
+		return fmt.Sprintf("it exited with status %d: %s", e.Code, e.Reason)
+	}
+	return fmt.Sprintf("it exited with status %d", e.Code)
 }
 
 // Files that a supervised process has in its folder; docs/formats.md describes

@@ -3,7 +3,6 @@ package serving
 import (
 	"reflect"
 	"testing"
-	"time"
 
 	"hearth/ml"
 	"hearth/storage/metadata"
@@ -41,22 +40,5 @@ func TestPlan(t *testing.T) {
 				t.Errorf("plan gave %v, want %v", got, tc.want)
 			}
 		})
-	}
-}
-
-func TestBackOff(t *testing.T) {
-	var got []time.Duration
-	d := time.Duration(0)
-	for range 11 {
-		d = backOff(d, time.Second)
-		got = append(got, d)
-	}
-	ms := time.Millisecond
-	want := []time.Duration{100 * ms, 200 * ms, 400 * ms, 800 * ms, 1600 * ms, 3200 * ms, 6400 * ms, 12800 * ms, 25600 * ms, 30000 * ms, 30000 * ms}
-	if !reflect.DeepEqual(got, want) {
-		t.Errorf("pauses %v, want %v", got, want)
-	}
-	if d = backOff(d, time.Hour); d != 100*ms {
-		t.Errorf("after a long life the pause is %s", d)
 	}
 }

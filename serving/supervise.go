@@ -3,12 +3,12 @@ package serving
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"time"
 
 	"hearth/ml"
 	"hearth/ml/crash"
+	"hearth/ml/respawn"
 )
 
 // serve makes the version ready, if it is not yet, and then keeps a worker
@@ -49,11 +49,11 @@ func (k *keeper) serve(ctx context.Context) {
 			if k.fresh {
 				k.settled()
 			}
-			delay = backOff(delay, 0)
+			delay = respawn.Next(delay, 0)
 			k.pool.down("The version's worker could not be started: " + sentence(err))
 			k.log.Error().Err(err).Dur("again_in", delay).Msg("worker not started")
 		}
-		if !pause(ctx, delay) {
+		if !respawn.Pause(ctx, delay) {
 			return
 		}
 	}
@@ -98,9 +98,9 @@ func (k *keeper) watch(ctx context.Context, w *workerProcess, delay time.Duratio
 	select {
 	case exit := <-w.exit:
 		k.over = true
-		delay = backOff(delay, time.Since(began))
+		delay = respawn.Next(delay, time.Since(began))
 		k.pool.down("The version's worker ended and is being started again; try again.")
-		k.log.Error().Int("pid", w.pid).Str("exit", describe(exit)).Dur("again_in", delay).Msg("worker ended")
+		k.log.Error().Int("pid", w.pid).Str("exit", exit.Sentence()).Dur("again_in", delay).Msg("worker ended")
 	case <-ctx.Done():
 	}
 	return delay
@@ -131,19 +131,4 @@ func sentence(err error) string {
 		return e.Message
 	}
 	return strings.TrimSuffix(err.Error(), ".") + "."
-}
-
-// describe says for people how a process ended.
-func describe(e ml.Exit) string {
-	switch {
-	case e.OutOfMemory:
-		return "it was ended for using too much memory"
-	case e.Lost:
-		return "it was lost: " + e.Reason
-	case e.Signal != "":
-		return "it was ended by " + e.Signal
-	case e.Reason != "":
-		return fmt.Sprintf("it exited with status %d: %s", e.Code, e.Reason)
-	}
-	return fmt.Sprintf("it exited with status %d", e.Code)
 }

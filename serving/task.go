@@ -9,6 +9,7 @@ import (
 
 	"hearth/ml"
 	"hearth/ml/crash"
+	"hearth/ml/respawn"
 	"hearth/storage/metadata"
 )
 
@@ -79,9 +80,9 @@ func (k *keeper) persist(ctx context.Context, f func(context.Context) error) {
 		if err == nil || ctx.Err() != nil {
 			return
 		}
-		delay = backOff(delay, time.Since(began))
+		delay = respawn.Next(delay, time.Since(began))
 		k.log.Error().Err(err).Dur("again_in", delay).Msg("work on a version failed")
-		if !pause(ctx, delay) {
+		if !respawn.Pause(ctx, delay) {
 			return
 		}
 	}
@@ -117,34 +118,5 @@ func (k *keeper) remove(ctx context.Context) {
 	if ctx.Err() == nil {
 		k.m.forget(k.key)
 		k.log.Info().Msg("version deleted")
-	}
-}
-
-// The first and the longest pause before something is tried again, and how long
-// a worker must have lived for its end to count as the first.
-const (
-	firstPause  = 100 * time.Millisecond
-	longestWait = 30 * time.Second
-	healthyLife = time.Minute
-)
-
-// backOff gives the pause before the next try, from the one before the last and
-// from how long the last went well.
-func backOff(before, lived time.Duration) time.Duration {
-	if before == 0 || lived >= healthyLife {
-		return firstPause
-	}
-	return min(2*before, longestWait)
-}
-
-// pause waits; false if ctx ended before.
-func pause(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"hearth/ml"
 	"hearth/ml/crash"
+	"hearth/ml/respawn"
 	"hearth/serving/frame"
 )
 
@@ -140,7 +141,7 @@ func (k *keeper) await(ctx context.Context, id string) (context.Context, <-chan 
 			}
 			if ctx.Err() == nil {
 				k.log.Error().Err(err).Msg("waiting for a worker's end failed")
-				pause(ctx, longestWait)
+				respawn.Pause(ctx, respawn.Longest)
 			}
 		}
 	}()
@@ -150,9 +151,9 @@ func (k *keeper) await(ctx context.Context, id string) (context.Context, <-chan 
 // explainExit says why a worker ended before it was READY.
 func (k *keeper) explainExit(id string, exit ml.Exit) error {
 	if exit.Lost || !k.fresh {
-		return fmt.Errorf("%w: %s", errLost, describe(exit))
+		return fmt.Errorf("%w: %s", errLost, exit.Sentence())
 	}
-	message := "The model's worker ended while it loaded the model: " + describe(exit) + "."
+	message := "The model's worker ended while it loaded the model: " + exit.Sentence() + "."
 	if k.m.o.Tail != nil {
 		if tail, err := k.m.o.Tail(id, 10); err == nil && strings.TrimSpace(tail) != "" {
 			message += " Its last words: " + strings.TrimSpace(tail)
@@ -193,7 +194,7 @@ func askUntilReady(ctx context.Context, folder string) (*frame.Conn, int, error)
 				return nil, 0, err
 			}
 		}
-		if !pause(ctx, delay) {
+		if !respawn.Pause(ctx, delay) {
 			return nil, 0, context.Cause(ctx)
 		}
 	}
