@@ -119,9 +119,6 @@ func shellPieces(t *testing.T, tool string, pieces ...string) {
 		t.Skip(tool + " is not installed")
 	}
 	onBackends(t, func(t *testing.T, b *backend) {
-		if b.name == "minio" && !long() {
-			t.Skip("each start of " + tool + " takes seconds; make soak runs this")
-		}
 		d := newDaemonOn(t, b)
 		d.must("storage", "buckets", "create", "gs://shell")
 		for _, piece := range pieces {
