@@ -44,11 +44,7 @@ func TestTensorFlow_WholeFileSystem(t *testing.T) {
 		d := newDaemonOn(t, b)
 		d.must("storage", "buckets", "create", "gs://tensorflow")
 		uri := d.upload(archive, "tensorflow")
-		var only []string // all
-		if b.name == "minio" && !long() {
-			only = []string{"reading", "appending", "folders", "moving", "records", "checkpoints"}
-		}
-		if status, got := d.submitRaw("tensorflow_1", uri, "2.21", only...); status != 200 {
+		if status, got := d.submitRaw("tensorflow_1", uri, "2.21"); status != 200 {
 			t.Fatalf("submit: %d %v", status, got)
 		}
 		out, err := d.hearth("jobs", "stream-logs", "tensorflow_1")
