@@ -217,16 +217,17 @@ func (m *MinIO) abortMultipart(ctx context.Context, bucket string, u multipart) 
 
 // completion is how the parts are named to the server, and the ETag that S3's
 // servers usually give to what is made of them: the MD5 of the parts' MD5s, and
-// how many there are.
+// how many there are. It is empty where the parts' ETags are no MD5s.
 func (u *multipart) completion() (parts []minio.CompletePart, etag string) {
-	all := md5.New()
+	var sums []byte
 	for i, p := range u.Parts {
 		parts = append(parts, minio.CompletePart{PartNumber: i + 1, ETag: p.ETag})
-		sum, err := hex.DecodeString(p.ETag)
-		if err != nil {
-			return parts, ""
+		if sum, err := hex.DecodeString(p.ETag); err == nil && len(sum) == md5.Size {
+			sums = append(sums, sum...)
 		}
-		_, _ = all.Write(sum)
 	}
-	return parts, fmt.Sprintf("%x-%d", all.Sum(nil), len(u.Parts))
+	if len(sums) != len(parts)*md5.Size {
+		return parts, ""
+	}
+	return parts, fmt.Sprintf("%x-%d", md5.Sum(sums), len(parts))
 }

@@ -354,3 +354,17 @@ func TestOpenMinIO_Refused(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A server that encrypts gives ETags that are no MD5s: all parts are named all
+// the same.
+func TestMultipart_Completion(t *testing.T) {
+	md5s := multipart{Parts: []part{{ETag: "0123456789abcdef0123456789abcdef"}, {ETag: "00000000000000000000000000000000"}}}
+	if parts, etag := md5s.completion(); len(parts) != 2 || !strings.HasSuffix(etag, "-2") {
+		t.Errorf("%v %q", parts, etag)
+	}
+	others := multipart{Parts: []part{{ETag: "opaque"}, {ETag: "00000000000000000000000000000000"}, {ETag: "more"}}}
+	parts, etag := others.completion()
+	if len(parts) != 3 || parts[2].ETag != "more" || parts[2].PartNumber != 3 || etag != "" {
+		t.Errorf("%v %q", parts, etag)
+	}
+}

@@ -191,7 +191,8 @@ func (m *MinIO) needSidecar(ctx context.Context, bucket, name string, r *record,
 
 // complete makes the object of the parts. The sidecar goes first, for an ETag
 // that no object has yet: so there is no moment at which the server has the
-// object and nobody knows its checksums.
+// object and nobody knows its checksums. Only where the ETag cannot be foretold
+// it comes after.
 func (w *s3Writer) complete(ctx context.Context) (*record, error) {
 	r := w.record()
 	r.Path, r.Sidecar = w.up.Key, true
@@ -201,8 +202,10 @@ func (w *s3Writer) complete(ctx context.Context) (*record, error) {
 	bucket, name := w.put.Bucket, w.put.Name
 	parts, etag := w.up.completion()
 	r.ETag = etag
-	if err := w.m.putSidecar(ctx, bucket, name, r); err != nil {
-		return nil, err
+	if etag != "" {
+		if err := w.m.putSidecar(ctx, bucket, name, r); err != nil {
+			return nil, err
+		}
 	}
 	info, err := w.m.s3.CompleteMultipartUpload(ctx, s3Bucket(bucket), w.up.Key, w.up.ID, parts, minio.PutObjectOptions{})
 	if err != nil {
