@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/rs/zerolog"
 )
@@ -38,10 +37,10 @@ type Local struct {
 	links     atomic.Int64 // names hard links in .tmp
 
 	uploads struct {
-		mu    sync.Mutex
-		open  map[string]*spool
-		swept time.Time
+		mu   sync.Mutex
+		open map[string]*spool
 	}
+	sweeps  sweeps
 	closing sync.Once
 	closed  error
 }

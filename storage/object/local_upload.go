@@ -8,74 +8,10 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"time"
 
 	"hearth/ml"
 	"hearth/ml/crash"
 )
-
-// How long an upload is kept: one that makes no progress, and a finished one
-// for clients that ask again because they lost the answer.
-const (
-	uploadLife   = 7 * 24 * time.Hour
-	finishedLife = time.Hour
-	sweepEvery   = time.Hour
-)
-
-// uploadRecord is an upload as the index keeps it. Its content so far is in
-// .uploads/ID.
-type uploadRecord struct {
-	Bucket     string     `json:"bucket"`
-	Name       string     `json:"name"`
-	Attributes Attributes `json:"attributes"`
-	If         Conditions `json:"if"`
-	Expect     Checksums  `json:"expect"`
-	By         string     `json:"by,omitempty"`
-	// Size is how much of the file is durable; what is behind it does not count.
-	Size    int64     `json:"size"`
-	Updated time.Time `json:"updated"`
-	// Done is what the finished upload made.
-	Done *record `json:"done,omitempty"`
-	// S3 is where the content is if it goes to an S3 server.
-	S3 *s3Upload `json:"s3,omitempty"`
-}
-
-func newUploadRecord(p PutRequest) uploadRecord {
-	return uploadRecord{Bucket: p.Bucket, Name: p.Name, Attributes: p.Attributes, If: p.If, Expect: p.Expect, By: p.By, Updated: now()}
-}
-
-func (r *uploadRecord) upload() *Upload {
-	u := &Upload{Bucket: r.Bucket, Name: r.Name, By: r.By, Size: r.Size}
-	if r.Done != nil {
-		u.Object, u.Size = r.Done.object(r.Bucket, r.Name), r.Done.Size
-	}
-	return u
-}
-
-func (r *uploadRecord) put() PutRequest {
-	return PutRequest{Bucket: r.Bucket, Name: r.Name, Attributes: r.Attributes, If: r.If, Expect: r.Expect, By: r.By}
-}
-
-func (x index) upload(id string) (*uploadRecord, error) {
-	var r uploadRecord
-	ok, err := x.get(bktUploads, []byte(id), &r)
-	if err == nil && !ok {
-		err = ml.Errorf(ml.NotFound, "There is no such upload: it was never begun, it has expired, or it was cancelled.")
-	}
-	return &r, err
-}
-
-func (x index) finishUpload(id string, done *record) error {
-	r, err := x.upload(id)
-	if ml.KindOf(err) == ml.NotFound {
-		return nil // cancelled meanwhile; the object counts
-	}
-	if err != nil {
-		return err
-	}
-	r.Done, r.Updated = done, now()
-	return x.put(bktUploads, []byte(id), r)
-}
 
 // spool is the file of an upload that somebody is writing to.
 type spool struct {
@@ -114,29 +50,12 @@ func (l *Local) BeginUpload(_ context.Context, p PutRequest) (string, error) {
 	if err := l.checkPut(p); err != nil {
 		return "", err
 	}
-	if err := l.sweepSometimes(); err != nil {
+	if err := l.sweeps.now(l.sweepUploads); err != nil {
 		return "", err
 	}
 	id := rand.Text()
 	r := newUploadRecord(p)
 	return id, l.update(func(x index) error { return x.put(bktUploads, []byte(id), &r) })
-}
-
-// Upload implements Uploader.
-func (l *Local) Upload(_ context.Context, id string) (*Upload, error) {
-	r, err := l.uploadRecord(id)
-	if err != nil {
-		return nil, err
-	}
-	return r.upload(), nil
-}
-
-func (l *Local) uploadRecord(id string) (r *uploadRecord, err error) {
-	err = l.view(func(x index) (err error) {
-		r, err = x.upload(id)
-		return err
-	})
-	return r, err
 }
 
 // AbortUpload implements Uploader.

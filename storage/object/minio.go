@@ -59,8 +59,8 @@ type MinIO struct {
 	uploads struct {
 		mu    sync.Mutex
 		turns map[string]chan struct{}
-		swept time.Time
 	}
+	sweeps  sweeps
 	closing sync.Once
 	closed  error
 }
@@ -82,10 +82,11 @@ func OpenMinIO(ctx context.Context, o MinIOOptions) (*MinIO, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, d := range []string{o.Dir, filepath.Join(o.Dir, uploadDir)} {
-		if err := os.MkdirAll(d, 0o700); err != nil {
-			return nil, fmt.Errorf("open the objects: %w", err)
-		}
+	if o.Dir, err = filepath.Abs(o.Dir); err == nil {
+		err = makeFolders(o.Dir, uploadDir)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open the objects: %w", diskError(err))
 	}
 	m := &MinIO{o: o, s3: minio.Core{Client: client}}
 	if err := m.awaitServer(ctx); err != nil {

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"maps"
 	"strconv"
 	"strings"
 	"time"
@@ -219,7 +218,7 @@ func foreignRecord(info minio.ObjectInfo) *record {
 // answers spell differently.
 func userMetadata(info minio.ObjectInfo) map[string]string {
 	out := map[string]string{}
-	for k, v := range maps.All(map[string]string(info.UserMetadata)) {
+	for k, v := range info.UserMetadata {
 		out[strings.TrimPrefix(k, "X-Amz-Meta-")] = v
 	}
 	return out

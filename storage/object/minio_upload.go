@@ -3,7 +3,6 @@ package object
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -11,7 +10,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"time"
 
 	"hearth/ml"
 	"hearth/ml/crash"
@@ -33,29 +31,12 @@ func (m *MinIO) BeginUpload(ctx context.Context, p PutRequest) (string, error) {
 	if err := m.checkPut(ctx, p); err != nil {
 		return "", err
 	}
-	if err := m.sweepSometimes(ctx); err != nil {
+	if err := m.sweeps.now(func() error { return m.sweepUploads(ctx) }); err != nil {
 		return "", err
 	}
 	id := rand.Text()
 	r := newUploadRecord(p)
 	return id, m.update(func(x index) error { return x.put(bktUploads, []byte(id), &r) })
-}
-
-// Upload implements Uploader.
-func (m *MinIO) Upload(_ context.Context, id string) (*Upload, error) {
-	r, err := m.uploadRecord(id)
-	if err != nil {
-		return nil, err
-	}
-	return r.upload(), nil
-}
-
-func (m *MinIO) uploadRecord(id string) (r *uploadRecord, err error) {
-	err = m.view(func(x index) (err error) {
-		r, err = x.upload(id)
-		return err
-	})
-	return r, err
 }
 
 // takeTurn makes the caller the one who writes to an upload.
@@ -262,20 +243,6 @@ func (m *MinIO) finishUpload(ctx context.Context, id string, r *uploadRecord, w 
 	return &Upload{Bucket: r.Bucket, Name: r.Name, By: r.By, Size: o.Size, Object: o}, errors.Join(err, m.removeTails(id, ""))
 }
 
-// sweepSometimes removes expired uploads, at most once an hour.
-func (m *MinIO) sweepSometimes(ctx context.Context) error {
-	m.uploads.mu.Lock()
-	due := time.Since(m.uploads.swept) > sweepEvery
-	if due {
-		m.uploads.swept = time.Now()
-	}
-	m.uploads.mu.Unlock()
-	if !due {
-		return nil
-	}
-	return m.sweepUploads(ctx)
-}
-
 // sweepUploads forgets expired uploads and removes files that belong to none.
 func (m *MinIO) sweepUploads(ctx context.Context) error {
 	entries, err := os.ReadDir(filepath.Join(m.o.Dir, uploadDir))
@@ -300,28 +267,4 @@ func (m *MinIO) sweepUploads(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// uploadsByAge gives the uploads that go on, and those whose time is over.
-func (i *indexDB) uploadsByAge() (alive map[string]bool, expired map[string]*uploadRecord, err error) {
-	alive, expired = map[string]bool{}, map[string]*uploadRecord{}
-	err = i.view(func(x index) error {
-		return x.tx.Bucket(bktUploads).ForEach(func(k, v []byte) error {
-			var r uploadRecord
-			if err := json.Unmarshal(v, &r); err != nil {
-				return fmt.Errorf("read an upload of the objects' index: %w", err)
-			}
-			life := uploadLife
-			if r.Done != nil {
-				life = finishedLife
-			}
-			if time.Since(r.Updated) > life {
-				expired[string(k)] = &r
-			} else {
-				alive[string(k)] = r.Done == nil
-			}
-			return nil
-		})
-	})
-	return alive, expired, err
 }
