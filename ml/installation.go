@@ -16,8 +16,11 @@ type Installation struct {
 	Slots     Slots     `json:"slots"`
 	Devices   []Device  `json:"devices"`
 	// GPUError is set if a GPU driver is present but fails.
-	GPUError string          `json:"gpuError,omitempty"`
+	GPUError string `json:"gpuError,omitempty"`
+	// Queue are the jobs that hold slots and the first of those that wait;
+	// Waiting counts all of these.
 	Queue    []QueuedJob     `json:"queue"`
+	Waiting  int             `json:"waiting"`
 	Versions []ServedVersion `json:"versions"`
 	Disk     Disk            `json:"disk"`
 	Bucket   BucketStatus    `json:"bucket"`

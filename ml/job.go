@@ -46,8 +46,9 @@ type TrainingInput struct {
 	Network               string          `json:"network,omitempty"`
 	ServiceAccount        string          `json:"serviceAccount,omitempty"`
 	EncryptionConfig      json.RawMessage `json:"encryptionConfig,omitempty"`
-	UseChiefInTFConfig    bool            `json:"useChiefInTfConfig,omitempty"`
-	EnableWebAccess       bool            `json:"enableWebAccess,omitempty"`
+	// UseChiefInTFConfig nil leaves to the runtime what TF_CONFIG calls the master.
+	UseChiefInTFConfig *bool `json:"useChiefInTfConfig,omitempty"`
+	EnableWebAccess    bool  `json:"enableWebAccess,omitempty"`
 }
 
 // ReplicaConfig is what one kind of replica asks for beyond its machine type.

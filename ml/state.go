@@ -16,12 +16,14 @@ const (
 	JobCancelled  JobState = "CANCELLED"
 )
 
+// The steps back to QUEUED are for attempts that what they run on has failed.
+//
 // A job whose trainer ends by itself while it is being cancelled is still
 // CANCELLED: the user asked for that and was told so.
 var jobTransitions = map[JobState][]JobState{
 	JobQueued:     {JobPreparing, JobCancelled, JobFailed},
-	JobPreparing:  {JobRunning, JobFailed, JobCancelling},
-	JobRunning:    {JobSucceeded, JobFailed, JobCancelling},
+	JobPreparing:  {JobRunning, JobFailed, JobCancelling, JobQueued},
+	JobRunning:    {JobSucceeded, JobFailed, JobCancelling, JobQueued},
 	JobCancelling: {JobCancelled},
 }
 

@@ -26,6 +26,8 @@ const DefaultMaxRunningTime = 7 * 24 * time.Hour
 const (
 	maxPackages = 100
 	maxPriority = 1000
+	// As many as fit no machine: it keeps sums far from overflow.
+	maxAccelerators = 1024
 )
 
 var (
@@ -68,7 +70,7 @@ func (j *Job) ValidateNew() error {
 
 func (in *TrainingInput) validate() error {
 	checks := []func() error{
-		in.checkTier, in.checkMaster, in.checkReplicas, in.checkPackages, in.checkProgram, in.checkScheduling,
+		in.checkTier, in.checkReplicas, in.checkTuning, in.checkPackages, in.checkProgram, in.checkScheduling,
 	}
 	for _, check := range checks {
 		if err := check(); err != nil {
@@ -81,86 +83,15 @@ func (in *TrainingInput) validate() error {
 func (in *TrainingInput) checkTier() error {
 	const field = "trainingInput.scaleTier"
 	switch in.ScaleTier {
-	case "", TierBasic, TierBasicGPU:
+	case "", TierBasic, TierBasicGPU, TierStandard1, TierPremium1, TierCustom:
 		return nil
-	case TierStandard1, TierPremium1:
-		return unimplementedField(field, "Distributed training is not run here; use BASIC, BASIC_GPU, or CUSTOM with only a master.")
 	case TierBasicTPU:
 		return unimplementedField(field, "There are no TPUs here; use BASIC or BASIC_GPU.")
-	case TierCustom:
-		if in.MasterType == "" {
-			return FieldErrorf("trainingInput.masterType", "scaleTier CUSTOM needs a masterType.")
-		}
-		return nil
 	}
 	return enumError(field, "job.training_input.scale_tier", "TrainingInput.ScaleTier", in.ScaleTier)
 }
 
-// checkMaster looks at what the master asks to run on. Machine types are kept
-// as given: they differ in what they promise of hardware that is not here.
-func (in *TrainingInput) checkMaster() error {
-	const config = "trainingInput.masterConfig"
-	if in.ScaleTier != TierCustom && (in.MasterType != "" || in.MasterConfig != nil && in.MasterConfig.AcceleratorConfig != nil) {
-		return FieldErrorf("trainingInput.masterType", "A master's machine and accelerators can be chosen only with scaleTier CUSTOM.")
-	}
-	if in.MasterType == "cloud_tpu" {
-		return unimplementedField("trainingInput.masterType", "There are no TPUs here; name another machine type.")
-	}
-	if in.MasterType != "" && !machinePattern.MatchString(in.MasterType) {
-		return FieldErrorf("trainingInput.masterType", "%q is not a machine type such as \"n1-standard-4\".", in.MasterType)
-	}
-	c := in.MasterConfig
-	if c == nil {
-		return nil
-	}
-	switch {
-	case c.ImageURI != "":
-		return unimplementedField(config+".imageUri", "Containers are not run here; give the trainer as a Python package in packageUris, with pythonModule and runtimeVersion.")
-	case len(c.ContainerCommand) > 0 || len(c.ContainerArgs) > 0:
-		return unimplementedField(config+".containerArgs", "Containers are not run here; give the trainer as a Python package in packageUris, and its arguments in args.")
-	case c.TPUTFVersion != "":
-		return unimplementedField(config+".tpuTfVersion", "There are no TPUs here; leave tpuTfVersion out.")
-	}
-	return c.AcceleratorConfig.check(config + ".acceleratorConfig")
-}
-
-func (a *AcceleratorConfig) check(field string) error {
-	switch {
-	case a == nil:
-		return nil
-	case slices.Contains(tpuTypes, a.Type):
-		return unimplementedField(field+".type", "There are no TPUs here; use an NVIDIA type: any GPU of the host answers it.")
-	case !slices.Contains(acceleratorTypes, a.Type):
-		return enumError(field+".type", "job.training_input.master_config.accelerator_config.type", "AcceleratorConfig.Type", a.Type)
-	case a.Count < 0:
-		return FieldErrorf(field+".count", "The count of accelerators is negative.")
-	}
-	return nil
-}
-
-// checkReplicas refuses everything that needs more than a master.
-func (in *TrainingInput) checkReplicas() error {
-	groups := []struct {
-		field, kind string
-		count       Int64
-		config      *ReplicaConfig
-	}{
-		{"worker", in.WorkerType, in.WorkerCount, in.WorkerConfig},
-		{"parameterServer", in.ParameterServerType, in.ParameterServerCount, in.ParameterServerConfig},
-		{"evaluator", in.EvaluatorType, in.EvaluatorCount, in.EvaluatorConfig},
-	}
-	for _, g := range groups {
-		field := "trainingInput." + g.field + "Count"
-		switch {
-		case g.count < 0:
-			return FieldErrorf(field, "The count of replicas is negative.")
-		case g.count == 0 && g.kind == "" && g.config == nil:
-		case in.ScaleTier != TierCustom:
-			return FieldErrorf(field, "Replicas beside the master can be asked for only with scaleTier CUSTOM.")
-		case g.count > 0:
-			return unimplementedField(field, "Distributed training is not run here; ask for a master alone.")
-		}
-	}
+func (in *TrainingInput) checkTuning() error {
 	if len(in.Hyperparameters) > 0 {
 		return unimplementedField("trainingInput.hyperparameters", "Hyperparameter tuning is not run here; submit one job for each set of arguments.")
 	}
