@@ -9,8 +9,8 @@ import (
 )
 
 // Check reads the whole file and reports each invariant that does not hold:
-// bbolt's own structure; the indexes name exactly the unfinished and the
-// QUEUED jobs; a job holds a lease exactly while it is PREPARING, RUNNING or
+// bbolt's own structure; the index names exactly the unfinished
+// jobs; a job holds a lease exactly while it is PREPARING, RUNNING or
 // CANCELLING, through its newest attempt; a model's default is one of its READY
 // versions; a version has an operation under way exactly while it is CREATING
 // or DELETING. It takes time and memory by the size of the file: it is for tests
@@ -29,7 +29,7 @@ func (db *DB) Check() error {
 
 func (t *tx) checkJobs() error {
 	var problems []error
-	unfinished, queued, total := 0, 0, 0
+	unfinished, total := 0, 0
 	err := t.Bucket(bucketJobs).ForEach(func(k, v []byte) error {
 		r := &jobRecord{}
 		if err := decode(bucketJobs, k, v, r); err != nil {
@@ -43,14 +43,8 @@ func (t *tx) checkJobs() error {
 		if !s.Final() {
 			unfinished++
 		}
-		if s == ml.JobQueued {
-			queued++
-		}
 		if in := bytes.Equal(t.Bucket(bucketUnfinished).Get(seq), k); in == s.Final() {
 			problems = append(problems, fmt.Errorf("job %s is %s; in the index of unfinished jobs: %t", r.Job.JobID, s, in))
-		}
-		if in := bytes.Equal(t.Bucket(bucketQueued).Get(seq), k); in != (s == ml.JobQueued) {
-			problems = append(problems, fmt.Errorf("job %s is %s; in the queue: %t", r.Job.JobID, s, in))
 		}
 		if s.Final() == r.Job.EndTime.IsZero() {
 			problems = append(problems, fmt.Errorf("job %s is %s with end time %s", r.Job.JobID, s, r.Job.EndTime))
@@ -68,7 +62,7 @@ func (t *tx) checkJobs() error {
 	for _, index := range []struct {
 		bucket []byte
 		want   int
-	}{{bucketJobIDs, total}, {bucketUnfinished, unfinished}, {bucketQueued, queued}} {
+	}{{bucketJobIDs, total}, {bucketUnfinished, unfinished}} {
 		if n := t.countKeys(index.bucket); n != index.want {
 			problems = append(problems, fmt.Errorf("index %s has %d entries instead of %d", index.bucket, n, index.want))
 		}

@@ -12,8 +12,6 @@ package metadata
 //	└── PROJECT/JOB              → SEQ: finds a job by its name
 //	unfinished
 //	└── SEQ                      → key in jobs, for each job whose state is not final
-//	queued
-//	└── SEQ                      → key in jobs, for each job that is QUEUED
 //	attempts
 //	└── PROJECT/JOB/N            → Attempt; N from 1
 //	models
@@ -51,7 +49,6 @@ var (
 	bucketJobs         = []byte("jobs")
 	bucketJobIDs       = []byte("job_ids")
 	bucketUnfinished   = []byte("unfinished")
-	bucketQueued       = []byte("queued")
 	bucketAttempts     = []byte("attempts")
 	bucketModels       = []byte("models")
 	bucketVersions     = []byte("versions")

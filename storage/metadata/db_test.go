@@ -150,7 +150,7 @@ func TestOpen(t *testing.T) {
 func TestDB_Reopen(t *testing.T) {
 	db := openTest(t)
 	must(db.SubmitJob(project, trainingJob("a")))(t)
-	attempt := must(db.StartAttempt(project, "a", Lease{Resources: ml.Resources{CPUs: 2, Memory: 1 << 30, GPUs: 1}, GPUs: []string{"GPU-1"}}, []byte("hash")))(t)
+	attempt := must(db.StartAttempt(project, "a", Attempt{Lease: Lease{Resources: ml.Resources{CPUs: 2, Memory: 1 << 30, GPUs: 1}, GPUs: []string{"GPU-1"}}, SecretHash: []byte("hash")}))(t)
 	must(db.CreateModel(project, &ml.Model{Name: "m"}))(t)
 	_, op, err := db.CreateVersion(project, "m", &ml.Version{Name: "v"})
 	if err != nil {
@@ -233,7 +233,7 @@ func TestDB_ReadWhileWriting(t *testing.T) {
 	for i := range 30 {
 		id := fmt.Sprintf("job_%d", i)
 		must(db.SubmitJob(project, trainingJob(id)))(t)
-		must(db.StartAttempt(project, id, Lease{}, nil))(t)
+		must(db.StartAttempt(project, id, Attempt{}))(t)
 		must(db.SetJobRunning(project, id))(t)
 		must(db.FinishJob(project, id, Finish{State: ml.JobSucceeded}))(t)
 	}

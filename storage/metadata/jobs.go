@@ -5,8 +5,6 @@ import (
 	"encoding/binary"
 	"fmt"
 
-	"go.etcd.io/bbolt"
-
 	"hearth/ml"
 )
 
@@ -33,6 +31,8 @@ type Finish struct {
 	State        ml.JobState
 	ErrorMessage string
 	Exit         *ml.Exit
+	// Cause is set for a failure.
+	Cause Cause
 }
 
 // SubmitJob takes the job into the queue and returns it as stored: QUEUED,
@@ -91,10 +91,7 @@ func (t *tx) putJob(r *jobRecord) error {
 	if err := t.put(bucketJobs, r.key, r); err != nil {
 		return err
 	}
-	if err := t.index(bucketUnfinished, r.key, !r.Job.State.Final()); err != nil {
-		return err
-	}
-	return t.index(bucketQueued, r.key, r.Job.State == ml.JobQueued)
+	return t.index(bucketUnfinished, r.key, !r.Job.State.Final())
 }
 
 // index enters the job in an index by sequence number or takes it out.
@@ -130,8 +127,8 @@ func (t *tx) jobAt(key []byte) (*jobRecord, error) {
 	return r, nil
 }
 
-// Job returns a job, with its position in the queue (from 1) while it is
-// QUEUED. NOT_FOUND if there is none.
+// Job returns a job as it is stored: without its position in the queue, which
+// is the scheduler's to tell. NOT_FOUND if there is none.
 func (db *DB) Job(project, id string) (*ml.Job, error) {
 	var job *ml.Job
 	err := db.view(func(t *tx) error {
@@ -140,42 +137,9 @@ func (db *DB) Job(project, id string) (*ml.Job, error) {
 			return err
 		}
 		job = r.Job
-		newQueuePositions(t).fill(r)
 		return nil
 	})
 	return job, err
-}
-
-// queuePositions numbers QUEUED jobs that are asked for from the newest to the
-// oldest, walking the queue once.
-type queuePositions struct {
-	c   *bbolt.Cursor
-	seq []byte
-	n   ml.Int64
-}
-
-func newQueuePositions(t *tx) *queuePositions {
-	return &queuePositions{c: t.Bucket(bucketQueued).Cursor()}
-}
-
-// fill sets the position of a job that is QUEUED.
-func (q *queuePositions) fill(r *jobRecord) {
-	if r.Job.State != ml.JobQueued {
-		return
-	}
-	seq := r.key[len(r.key)-8:]
-	if q.seq == nil {
-		for q.seq, _ = q.c.First(); q.seq != nil; q.seq, _ = q.c.Next() {
-			if q.n++; bytes.Equal(q.seq, seq) {
-				break
-			}
-		}
-	}
-	for q.seq != nil && !bytes.Equal(q.seq, seq) {
-		q.seq, _ = q.c.Prev()
-		q.n--
-	}
-	r.Job.JobPosition = q.n
 }
 
 // Jobs lists a project's jobs, the newest first. pageSize 0 means 20, and 100
@@ -187,13 +151,11 @@ func (db *DB) Jobs(project string, pageSize int, pageToken string) (jobs []*ml.J
 		return nil, "", err
 	}
 	err = db.view(func(t *tx) error {
-		positions := newQueuePositions(t)
 		next, err = p.descending(t, bucketJobs, func(k, v []byte) error {
 			r := &jobRecord{key: k}
 			if err := decode(bucketJobs, k, v, r); err != nil {
 				return err
 			}
-			positions.fill(r)
 			jobs = append(jobs, r.Job)
 			return nil
 		})
@@ -252,6 +214,8 @@ func (r *jobRecord) step(t *tx, next ml.JobState) error {
 	}
 	r.Job.State = next
 	switch {
+	case next == ml.JobQueued:
+		r.Job.StartTime = ml.Timestamp{}
 	case next == ml.JobRunning:
 		r.Job.StartTime = t.now
 	case next.Final():
@@ -304,6 +268,21 @@ func (db *DB) FinishJob(project, id string, f Finish) (*ml.Job, error) {
 			return err
 		}
 		r.Job.ErrorMessage = f.ErrorMessage
-		return t.endAttempt(r, f.Exit)
+		return t.endAttempt(r, f)
+	})
+}
+
+// RequeueJob ends the attempt of a PREPARING or RUNNING job that what it runs
+// on has failed, and takes the job back to QUEUED. It keeps its place by submit
+// time. A job in any other state is returned unchanged.
+func (db *DB) RequeueJob(project, id string, exit *ml.Exit) (*ml.Job, error) {
+	return db.changeJob(project, id, func(t *tx, r *jobRecord) error {
+		if s := r.Job.State; s != ml.JobPreparing && s != ml.JobRunning {
+			return errUnchanged
+		}
+		if err := r.step(t, ml.JobQueued); err != nil {
+			return err
+		}
+		return t.endAttempt(r, Finish{Exit: exit, Cause: CauseInfrastructure})
 	})
 }

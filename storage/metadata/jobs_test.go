@@ -16,7 +16,7 @@ func (db *testDB) inState(id string, state ml.JobState) *ml.Job {
 	if state == ml.JobQueued {
 		return job
 	}
-	must(db.StartAttempt(project, id, Lease{}, nil))(db.t)
+	must(db.StartAttempt(project, id, Attempt{}))(db.t)
 	switch state {
 	case ml.JobRunning, ml.JobSucceeded:
 		job = must(db.SetJobRunning(project, id))(db.t)
@@ -48,7 +48,6 @@ func TestDB_SubmitJob(t *testing.T) {
 		want.State, want.CreateTime, want.Etag = ml.JobQueued, at(1), number(1)
 		equal(t, "job", got, want)
 		job.Labels["team"], job.TrainingInput.Args[0] = "b", "changed"
-		want.JobPosition = 1
 		equal(t, "stored job", must(db.Job(project, "a"))(t), want)
 	})
 	t.Run("AlreadyExists", func(t *testing.T) {
@@ -86,27 +85,6 @@ func TestDB_Job(t *testing.T) {
 		must(db.SubmitJob(project, trainingJob("a")))(t)
 		_, err = db.Job("other", "a")
 		wantError(t, err, ml.NotFound, jobNotFound)
-	})
-	t.Run("Position", func(t *testing.T) {
-		db := openTest(t)
-		for i := range 5 {
-			db.inState(fmt.Sprintf("j%d", i), ml.JobQueued)
-		}
-		must(db.SubmitJob("other", trainingJob("x")))(t)
-		db.inState("j5", ml.JobQueued)
-		must(db.CancelJob(project, "j1"))(t)
-		must(db.StartAttempt(project, "j0", Lease{}, nil))(t)
-		want := map[string]ml.Int64{"j0": 0, "j1": 0, "j2": 1, "j3": 2, "j4": 3, "j5": 5}
-		for id, n := range want {
-			equal(t, "position of "+id, must(db.Job(project, id))(t).JobPosition, n)
-		}
-		jobs, _, err := db.Jobs(project, 0, "")
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, j := range jobs {
-			equal(t, "listed position of "+j.JobID, j.JobPosition, want[j.JobID])
-		}
 	})
 }
 
@@ -180,13 +158,14 @@ func TestDB_StartAttempt(t *testing.T) {
 		db := openTest(t)
 		db.tick()
 		must(db.SubmitJob(project, trainingJob("a")))(t)
-		lease := Lease{Resources: ml.Resources{CPUs: 2, Memory: 1 << 30, GPUs: 1}, GPUs: []string{"GPU-1"}}
-		got := must(db.StartAttempt(project, "a", lease, []byte("hash")))(t)
-		want := &Attempt{ID: "hearth.a.1", Project: project, Job: "a", Number: 1, Lease: lease, SecretHash: []byte("hash"), Created: at(2)}
+		lease := Lease{Resources: ml.Resources{CPUs: 2, Memory: 1 << 30, GPUs: 1}, GPUs: []string{"GPU-1"}, Ports: []int{20000}}
+		replicas := []Replica{{ml.Replica{Kind: ml.ReplicaMaster}, []string{"GPU-1"}, 20000}}
+		got := must(db.StartAttempt(project, "a", Attempt{ID: "ignored", Number: 7, Lease: lease, Replicas: replicas, SecretHash: []byte("hash")}))(t)
+		want := &Attempt{ID: "hearth.a.1", Project: project, Job: "a", Number: 1, Lease: lease, Replicas: replicas, SecretHash: []byte("hash"), Created: at(2)}
 		equal(t, "attempt", got, want)
 		equal(t, "latest attempt", must(db.LatestAttempt(project, "a"))(t), want)
 		job := must(db.Job(project, "a"))(t)
-		if job.State != ml.JobPreparing || !job.StartTime.IsZero() || job.JobPosition != 0 {
+		if job.State != ml.JobPreparing || !job.StartTime.IsZero() {
 			t.Errorf("job is %+v", job)
 		}
 	})
@@ -194,14 +173,14 @@ func TestDB_StartAttempt(t *testing.T) {
 		t.Run(string(s), func(t *testing.T) {
 			db := openTest(t)
 			before := db.inState("a", s)
-			_, err := db.StartAttempt(project, "a", Lease{}, nil)
+			_, err := db.StartAttempt(project, "a", Attempt{})
 			wantError(t, err, ml.FailedPrecondition, fmt.Sprintf("a job that is %s cannot become PREPARING", s))
 			equal(t, "job", must(db.Job(project, "a"))(t), before)
 			equal(t, "attempts", must(db.LatestAttempt(project, "a"))(t).Number, 1)
 		})
 	}
 	t.Run("NotFound", func(t *testing.T) {
-		_, err := openTest(t).StartAttempt(project, "a", Lease{}, nil)
+		_, err := openTest(t).StartAttempt(project, "a", Attempt{})
 		wantError(t, err, ml.NotFound, jobNotFound)
 	})
 }
@@ -319,4 +298,30 @@ func TestDB_FinishJob(t *testing.T) {
 			t.Errorf("job is %+v", job)
 		}
 	})
+}
+
+func TestDB_RequeueJob(t *testing.T) {
+	lost := &ml.Exit{Code: -1, Lost: true}
+	for _, s := range []ml.JobState{ml.JobPreparing, ml.JobRunning} {
+		t.Run(string(s), func(t *testing.T) {
+			db := openTest(t)
+			before := db.inState("a", s)
+			got := must(db.RequeueJob(project, "a", lost))(t)
+			if got.State != ml.JobQueued || !got.StartTime.IsZero() || got.CreateTime != before.CreateTime {
+				t.Errorf("job is %+v", got)
+			}
+			a := must(db.LatestAttempt(project, "a"))(t)
+			if a.Ended.IsZero() || a.Cause != CauseInfrastructure || a.Exit == nil || !a.Exit.Lost {
+				t.Errorf("attempt is %+v", a)
+			}
+			equal(t, "next attempt", must(db.StartAttempt(project, "a", Attempt{}))(t).Number, 2)
+		})
+	}
+	for _, s := range []ml.JobState{ml.JobQueued, ml.JobCancelling, ml.JobFailed, ml.JobSucceeded} {
+		t.Run(string(s)+" stays", func(t *testing.T) {
+			db := openTest(t)
+			before := db.inState("a", s)
+			equal(t, "job", must(db.RequeueJob(project, "a", lost))(t), before)
+		})
+	}
 }

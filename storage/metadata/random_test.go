@@ -55,7 +55,7 @@ func (m *model) jobStep(r *rand.Rand, db *testDB) (string, ml.Kind, error) {
 		m.jobs[id], m.order = ml.JobQueued, append(m.order, id)
 		return "submit " + id, ml.OK, err
 	case 2, 3:
-		_, err := db.StartAttempt(project, id, Lease{Resources: ml.Resources{CPUs: 1}}, []byte{1})
+		_, err := db.StartAttempt(project, id, Attempt{Lease: Lease{Resources: ml.Resources{CPUs: 1}}, SecretHash: []byte{1}})
 		want := m.job(id, map[ml.JobState]ml.JobState{ml.JobQueued: ml.JobPreparing})
 		if s := m.jobs[id]; s.Final() {
 			want = ml.FailedPrecondition

@@ -18,6 +18,7 @@ type migration func(*bbolt.Tx) error
 // released, a migration is not changed: add another one.
 var migrations = []migration{
 	0: createBuckets,
+	1: dropQueued,
 }
 
 var keySchema = []byte("schema")
@@ -80,3 +81,7 @@ func createBuckets(t *bbolt.Tx) error {
 	}
 	return nil
 }
+
+// dropQueued removes an index of the QUEUED jobs by submit order: the queue's
+// order is the scheduler's, which also knows of priorities.
+func dropQueued(t *bbolt.Tx) error { return t.DeleteBucket([]byte("queued")) }

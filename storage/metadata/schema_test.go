@@ -70,7 +70,7 @@ func TestOpen_Version1(t *testing.T) {
 	if len(records) != 2 || records[0].Job.JobID != "old" || records[0].Attempt.Lease.GPUs[0] != "GPU-1" || string(records[0].Attempt.SecretHash) != "hash" {
 		t.Errorf("unfinished jobs are %+v", records)
 	}
-	equal(t, "position", must(db.Job("hearth", "waiting"))(t).JobPosition, ml.Int64(1))
+	equal(t, "master", records[0].Attempt.Replicas, []Replica{{ml.Replica{Kind: ml.ReplicaMaster}, []string{"GPU-1"}, 0}})
 	m := must(db.Model("hearth", "m"))(t)
 	equal(t, "default version", m.DefaultVersion.Name, "projects/hearth/models/m/versions/v1")
 	equal(t, "next worker", must(db.NextWorkerNumber("hearth", "m", "v1"))(t), 5)
@@ -83,7 +83,7 @@ func TestOpen_Version1(t *testing.T) {
 }
 
 func TestOpen_Migrates(t *testing.T) {
-	// The step to a version 2 in which labels are written "tags".
+	// A step to the next version, in which labels are written "tags".
 	path := writeFile(t, version1)
 	rename := func(tx *bbolt.Tx) error {
 		b := tx.Bucket([]byte("models"))
@@ -102,7 +102,7 @@ func TestOpen_Migrates(t *testing.T) {
 	t.Run("NewerIsRefused", func(t *testing.T) {
 		_, err := Open(path)
 		wantError(t, err, ml.FailedPrecondition,
-			"the file has schema version 2 and this hearth knows up to 1: use the newer hearth that wrote it")
+			"the file has schema version 3 and this hearth knows up to 2: use the newer hearth that wrote it")
 	})
 }
 
@@ -129,19 +129,20 @@ func TestOpen_ForeignFile(t *testing.T) {
 	}
 }
 
-// What Open makes today is what version1 says: a change of the layout needs a
-// migration.
-func TestOpen_LayoutIsVersion1(t *testing.T) {
+// What Open makes today is what version1 says after its migrations: a change of
+// the layout needs another.
+func TestOpen_LayoutIsVersion1Migrated(t *testing.T) {
 	db := openTest(t)
 	db.tick()
 	job := trainingJob("old")
 	job.Labels = nil
 	must(db.SubmitJob("hearth", job))(t)
-	must(db.StartAttempt("hearth", "old", Lease{Resources: ml.Resources{CPUs: 2, Memory: 1024, GPUs: 1}, GPUs: []string{"GPU-1"}}, []byte("hash")))(t)
+	must(db.StartAttempt("hearth", "old", Attempt{Lease: Lease{Resources: ml.Resources{CPUs: 2, Memory: 1024, GPUs: 1}, GPUs: []string{"GPU-1"}}, SecretHash: []byte("hash")}))(t)
 	buckets := map[string]bool{}
 	for _, r := range version1 {
 		buckets[r.bucket] = true
 	}
+	delete(buckets, "queued") // dropQueued
 	err := db.bolt.View(func(tx *bbolt.Tx) error {
 		return tx.ForEach(func(name []byte, b *bbolt.Bucket) error {
 			if !buckets[string(name)] {
