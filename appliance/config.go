@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/pelletier/go-toml/v2"
+
+	"hearth/ml"
 )
 
 // Project is the one project there is.
@@ -25,8 +27,11 @@ type Config struct {
 	Storage   StorageConfig   `toml:"storage"`
 	Runtimes  RuntimesConfig  `toml:"runtimes"`
 	Scheduler SchedulerConfig `toml:"scheduler"`
-	Network   NetworkConfig   `toml:"network"`
-	Predict   PredictConfig   `toml:"predict"`
+	// MachineTypes are by the name that requests use, ScaleTiers by theirs.
+	MachineTypes map[string]MachineConfig `toml:"machine_types"`
+	ScaleTiers   map[string]TierConfig    `toml:"scale_tiers"`
+	Network      NetworkConfig            `toml:"network"`
+	Predict      PredictConfig            `toml:"predict"`
 }
 
 // ListenConfig says where the daemon is reached.
@@ -59,10 +64,12 @@ type RuntimesConfig struct {
 
 // SchedulerConfig is about training jobs and what they may take.
 type SchedulerConfig struct {
-	CPUs        int      `toml:"cpus"`
-	JobMemory   Size     `toml:"job_memory"`
-	MemoryLimit Share    `toml:"memory_limit"`
-	Grace       Duration `toml:"grace"`
+	CPUs          int       `toml:"cpus"`
+	JobMemory     Size      `toml:"job_memory"`
+	MemoryLimit   Share     `toml:"memory_limit"`
+	Grace         Duration  `toml:"grace"`
+	Ports         PortRange `toml:"ports"`
+	OnHostFailure string    `toml:"on_host_failure"`
 }
 
 // NetworkConfig is about what jobs may reach.
@@ -85,9 +92,15 @@ func DefaultConfig() Config {
 		Storage:  defaultStorage(),
 		Runtimes: RuntimesConfig{Default: "2.21", Aliases: map[string]string{}, Python: "python3"},
 		Scheduler: SchedulerConfig{
-			JobMemory:   1 << 30,
-			MemoryLimit: Share{Percent: 80},
-			Grace:       Duration(10 * second),
+			JobMemory:     1 << 30,
+			MemoryLimit:   Share{Percent: 80},
+			Grace:         Duration(10 * second),
+			Ports:         PortRange{20000, 20999},
+			OnHostFailure: hostFailureFail,
+		},
+		ScaleTiers: map[string]TierConfig{
+			ml.TierStandard1: {Workers: 2, ParameterServers: 1},
+			ml.TierPremium1:  {Workers: 0, ParameterServers: 1},
 		},
 		Network: NetworkConfig{Allow: []string{}},
 		Predict: PredictConfig{MaxBody: 64 << 20, MaxInFlight: 256, Timeout: Duration(60 * second)},
@@ -142,6 +155,9 @@ func (c *Config) Resolve() error {
 	}
 	if c.Predict.MaxInFlight <= 0 {
 		return errors.New("predict.max_in_flight must be at least 1")
+	}
+	if err := c.checkTraining(); err != nil {
+		return err
 	}
 	return c.Storage.resolve()
 }

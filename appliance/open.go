@@ -97,8 +97,9 @@ func (a *Appliance) openScheduler(context.Context) error {
 		Access:    training.Access{Address: a.door.Addr().String(), CABundle: a.door.CABundle()},
 		SecretKey: []byte(key),
 		CPUs:      a.config.Scheduler.CPUs, Memory: memory, GPUs: a.devices(), GPUError: a.gpuError,
-		JobMemory: int64(a.config.Scheduler.JobMemory), MemoryLimit: a.config.Scheduler.MemoryLimit.Of(memory),
-		Grace: time.Duration(a.config.Scheduler.Grace), Log: a.component("scheduler"),
+		Ports: a.config.Scheduler.Ports, Machines: a.config.machines(), MemoryLimit: a.config.Scheduler.MemoryLimit.Of(memory),
+		Requeue: a.config.Scheduler.OnHostFailure == hostFailureRequeue,
+		Grace:   time.Duration(a.config.Scheduler.Grace), Log: a.component("scheduler"),
 	})
 	return nil
 }
@@ -107,7 +108,7 @@ func (a *Appliance) openScheduler(context.Context) error {
 func (a *Appliance) mount(context.Context) error {
 	a.door.Mount(api.Handlers{
 		ML: mlv1.New(mlv1.Options{
-			HasProject: hasProject, Jobs: a.scheduler, JobReader: a.db, Catalogue: a.serving, CatalogueReader: a.db,
+			HasProject: hasProject, Jobs: a.scheduler, JobReader: a.scheduler, Catalogue: a.serving, CatalogueReader: a.db,
 			Operations: a.db, Predictor: a.serving, MaxPredictBody: int64(a.config.Predict.MaxBody),
 		}),
 		Logging: loggingv2.New(loggingv2.Options{HasProject: hasProject, Entries: a.logs}),
@@ -118,7 +119,7 @@ func (a *Appliance) mount(context.Context) error {
 			Observe:   func(_ *http.Request, by string, use gcsv1.Access) { a.observe(by, use) },
 		}),
 		Hearth: hearthv1.New(hearthv1.Options{
-			Status: a.status, Runtimes: runtimesAPI{a.runtimes, a.db, a.scheduler},
+			Status: a.status, Queue: func() ml.Queue { return a.scheduler.Queue(maxShown, time.Now()) }, Runtimes: runtimesAPI{a.runtimes, a.db, a.scheduler},
 			CA:      func() ([]byte, error) { return os.ReadFile(a.door.CABundle()) },
 			Lineage: a.jobLineage, Reindex: a.objects.Reindex,
 		}),

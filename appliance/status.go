@@ -20,9 +20,7 @@ func (a *Appliance) status(ctx context.Context) (ml.Installation, error) {
 	}
 	a.addDevices(&s)
 	s.Bucket = a.bucketStatus(ctx)
-	if err := a.addJobs(&s); err != nil {
-		return s, err
-	}
+	a.addJobs(&s)
 	if err := a.addVersions(&s); err != nil {
 		return s, err
 	}
@@ -56,20 +54,19 @@ func (a *Appliance) addDevices(s *ml.Installation) {
 	}
 }
 
-func (a *Appliance) addJobs(s *ml.Installation) error {
-	snapshot := a.scheduler.Snapshot()
-	s.Slots = ml.Slots{Total: snapshot.Total, Free: snapshot.Free}
-	jobs, err := a.db.UnfinishedJobs()
-	waiting := int64(0)
-	for _, j := range jobs {
-		q := ml.QueuedJob{Job: j.Job.JobID, State: j.Job.State}
-		if q.State == ml.JobQueued {
-			waiting++
-			q.Position = waiting
-		}
-		s.Queue = append(s.Queue, q)
+// maxShown bounds what status and queue tell of the jobs that wait: people read
+// it.
+const maxShown = 500
+
+func (a *Appliance) addJobs(s *ml.Installation) {
+	q := a.scheduler.Queue(maxShown, time.Now())
+	s.Slots, s.Waiting = q.Slots, q.Waiting
+	for _, j := range q.Running {
+		s.Queue = append(s.Queue, ml.QueuedJob{Job: j.Job, State: j.State})
 	}
-	return err
+	for _, j := range q.Jobs {
+		s.Queue = append(s.Queue, ml.QueuedJob{Job: j.Job, State: ml.JobQueued, Position: int64(j.Position)})
+	}
 }
 
 func (a *Appliance) addVersions(s *ml.Installation) error {

@@ -24,7 +24,7 @@ func (s *Scheduler) Cancel(_ context.Context, project, id string) error {
 // cancelled passes a wish to cancel on to where the job is.
 func (l *loop) cancelled(k jobKey, state ml.JobState) {
 	if state.Final() {
-		l.dequeue(k)
+		l.queue.remove(k)
 		return
 	}
 	if r := l.runs[k]; r != nil && !r.isCancelled() {

@@ -45,7 +45,7 @@ func crashJob(path string) *ml.Job {
 
 func TestScheduler_Crash(t *testing.T) {
 	for _, point := range []string{
-		"job submitted", "attempt started", "job prepared", "process started",
+		"job submitted", "attempt started", "job prepared", "first replica started", "process started",
 		"job running", "process ended", "job finished",
 	} {
 		t.Run(point, func(t *testing.T) {

@@ -18,20 +18,31 @@ func (s *Scheduler) finish(ctx context.Context, r *run, f metadata.Finish) {
 	if err := training.Folder(s.o.Executor.Folder(r.attempt.ID)).Clear(); err != nil {
 		log.Error().Err(err).Msg("clear the attempt's folder")
 	}
-	s.tellEnd(r, f)
-	job, err := s.o.DB.FinishJob(r.project, r.job.JobID, f)
+	end := func() (*ml.Job, error) { return s.o.DB.FinishJob(r.project, r.job.JobID, f) }
+	if why, ok := s.again(r, f); ok {
+		s.o.Logs.Service(r.attempt.ID).Warn("%s", why)
+		end = func() (*ml.Job, error) { return s.o.DB.RequeueJob(r.project, r.job.JobID, f.Exit) }
+	} else {
+		s.tellEnd(r, f)
+	}
+	job, err := end()
 	for err != nil {
 		log.Error().Err(err).Msg("database refused a write; trying again")
 		select {
 		case <-time.After(retryDelay):
-			job, err = s.o.DB.FinishJob(r.project, r.job.JobID, f)
+			job, err = end()
 		case <-ctx.Done():
 			return
 		}
 	}
+	if job.State == ml.JobCancelling {
+		// It was cancelled while it was about to be queued again.
+		s.finish(ctx, r, metadata.Finish{State: ml.JobCancelled, Exit: f.Exit})
+		return
+	}
 	crash.Point("job finished")
-	log.Info().Str("state", string(job.State)).Str("reason", job.ErrorMessage).Msg("job ended")
-	s.inbox.put(func(l *loop) { l.finished(r) })
+	log.Info().Str("state", string(job.State)).Str("reason", job.ErrorMessage).Msg("job's attempt ended")
+	s.inbox.put(func(l *loop) { l.finished(r, job) })
 }
 
 // tellEnd writes the last line of the job's log: before the job is seen to be
@@ -48,7 +59,13 @@ func (s *Scheduler) tellEnd(r *run, f metadata.Finish) {
 	}
 }
 
-func (l *loop) finished(r *run) {
+func (l *loop) finished(r *run, job *ml.Job) {
 	delete(l.runs, r.jobKey)
 	l.slots.release(r.jobKey)
+	if job.State == ml.JobSucceeded {
+		l.history.add(r.job.TrainingInput.PythonModule, job.EndTime.Sub(job.StartTime.Time))
+	}
+	if job.State == ml.JobQueued {
+		l.enqueueAgain(r.project, job)
+	}
 }

@@ -2,7 +2,7 @@ package scheduler
 
 import (
 	"context"
-	"slices"
+	"errors"
 	"sync"
 	"time"
 
@@ -42,9 +42,10 @@ func (b *inbox) take() []func(*loop) {
 // loop is the scheduler's state. Only Run's goroutine touches it.
 type loop struct {
 	*Scheduler
-	queue   []waiting
+	queue   queue
 	runs    map[jobKey]*run
 	slots   *slots
+	history history
 	drivers sync.WaitGroup
 	// retry is when to try again what the database refused.
 	retry time.Time
@@ -54,7 +55,7 @@ type loop struct {
 // the next Run finds them again. It returns early only if the database cannot
 // be read. It can be called once.
 func (s *Scheduler) Run(ctx context.Context) error {
-	l := &loop{Scheduler: s, runs: map[jobKey]*run{}, slots: newSlots(s.o)}
+	l := &loop{Scheduler: s, runs: map[jobKey]*run{}, slots: newSlots(s.o), history: history{}}
 	defer l.drivers.Wait()
 	if err := l.recover(ctx); err != nil {
 		return err
@@ -86,18 +87,20 @@ func (l *loop) step(ctx context.Context, timer *time.Timer) {
 		return
 	}
 	l.retry = time.Time{}
-	actions, wake := plan(l.queue, l.slots.total, l.slots.free(), now)
+	actions, wake := plan(l.queue.list, l.slots.host(), now)
 	for _, a := range actions {
 		var err error
 		if a.refuse != "" {
-			err = l.refuse(a.job, a.refuse)
+			err = l.refuse(a.job.jobKey, a.refuse)
 		} else {
 			err = l.start(ctx, a.job)
 		}
 		if err != nil {
-			l.logger(a.job.jobKey).Error().Err(err).Msg("database refused a write; trying again")
-			l.retry = now.Add(retryDelay)
-			wake = l.retry
+			l.logger(a.job.jobKey).Error().Err(err).Msg("job could not be started; trying again")
+			wake = now.Add(retryDelay)
+		}
+		if err != nil && !errors.Is(err, errNoPorts) {
+			l.retry = wake
 			break
 		}
 	}
@@ -108,26 +111,19 @@ func (l *loop) step(ctx context.Context, timer *time.Timer) {
 	timer.Reset(wake.Sub(now))
 }
 
-// enqueue puts a job into the queue at its place by submit time. A job that is
-// known already is left where it is.
+// enqueue puts a job into the queue, unless it is known already.
 func (l *loop) enqueue(project string, job *ml.Job) {
-	k := jobKey{project, job.JobID}
-	if l.runs[k] != nil || slices.ContainsFunc(l.queue, func(w waiting) bool { return w.jobKey == k }) {
-		return
+	if w := newWaiting(project, job, l.o.Machines, l.slots.total); l.runs[w.jobKey] == nil {
+		l.queue.add(w)
 	}
-	w := waiting{jobKey: k, need: request(job.TrainingInput, l.o.JobMemory), submitted: job.CreateTime.Time}
-	if s := job.TrainingInput.Scheduling; s != nil {
-		w.maxWait = time.Duration(s.MaxWaitTime)
-	}
-	i := len(l.queue)
-	for i > 0 && l.queue[i-1].submitted.After(w.submitted) {
-		i--
-	}
-	l.queue = slices.Insert(l.queue, i, w)
 }
 
-func (l *loop) dequeue(k jobKey) {
-	l.queue = slices.DeleteFunc(l.queue, func(w waiting) bool { return w.jobKey == k })
+// enqueueAgain puts a job into the queue that has run before: how long it may
+// wait counted for its first time.
+func (l *loop) enqueueAgain(project string, job *ml.Job) {
+	w := newWaiting(project, job, l.o.Machines, l.slots.total)
+	w.maxWait = 0
+	l.queue.add(w)
 }
 
 // attach lets a goroutine drive a job that holds its lease.

@@ -15,6 +15,10 @@ func (l *loop) recover(ctx context.Context) error {
 		return fmt.Errorf("read unfinished jobs: %w", err)
 	}
 	for _, rec := range records {
+		if rec.Job.State == ml.JobQueued && rec.Attempt != nil {
+			l.enqueueAgain(rec.Project, rec.Job)
+			continue
+		}
 		if rec.Job.State == ml.JobQueued {
 			l.enqueue(rec.Project, rec.Job)
 			continue
@@ -23,6 +27,7 @@ func (l *loop) recover(ctx context.Context) error {
 			return fmt.Errorf("job %s is %s but has no attempt", rec.Job.JobID, rec.Job.State)
 		}
 		r := newRun(rec.Project, rec.Job, rec.Attempt)
+		r.started = rec.Job.StartTime.Time
 		if rec.Job.State == ml.JobCancelling {
 			close(r.cancelled)
 		}

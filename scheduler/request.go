@@ -1,40 +1,83 @@
 package scheduler
 
 import (
-	"regexp"
-	"strconv"
+	"fmt"
 
 	"hearth/ml"
+	"hearth/storage/metadata"
 )
 
-// machineGPUs are the devices that come with machine types of the service, for
-// the types that say so only by their name.
-var machineGPUs = map[string]int{
-	"standard_gpu": 1, "complex_model_m_gpu": 4, "complex_model_l_gpu": 8,
-	"standard_p100": 1, "complex_model_m_p100": 4,
-	"standard_v100": 1, "large_model_v100": 1, "complex_model_m_v100": 4, "complex_model_l_v100": 8,
+// demand is what a job asks for: all of it, or it does not start.
+type demand struct {
+	replicas []replicaDemand
+	// need is what the job leases: what its replicas ask for, as far as the
+	// host has it.
+	need ml.Resources
+	// clamped says for the job's log that it gets less than it asks for.
+	clamped string
 }
 
-// acceleratorMachine matches types that carry their devices' number, such as
-// a2-highgpu-4g.
-var acceleratorMachine = regexp.MustCompile(`^a[0-9]-[a-z]+gpu-([0-9]+)g$`)
+type replicaDemand struct {
+	ml.Replica
+	ml.Resources
+}
 
-// request gives what a job leases. A machine type stands for its devices only:
-// how many processors a job really uses is for its weight to say, not for a
-// promise about other machines.
-func request(in *ml.TrainingInput, memory int64) ml.Resources {
-	r := ml.Resources{CPUs: 1, Memory: memory}
-	switch in.ScaleTier {
-	case ml.TierBasicGPU:
-		r.GPUs = 1
-	case ml.TierCustom:
-		r.GPUs = machineGPUs[in.MasterType]
-		if m := acceleratorMachine.FindStringSubmatch(in.MasterType); m != nil {
-			r.GPUs, _ = strconv.Atoi(m[1])
+// demand gives what a job asks for on a host. Processors and memory are cut to
+// what the host has: a program needs more time with less, and a machine type
+// speaks of another machine. Devices are not: without them it would be another
+// program.
+func (m Machines) demand(in *ml.TrainingInput, host ml.Resources) demand {
+	var d demand
+	tier := m.Tiers[in.ScaleTier]
+	for _, g := range in.Groups() {
+		need := m.Small
+		if in.ScaleTier == ml.TierBasicGPU {
+			need.GPUs = 1
 		}
-		if c := in.MasterConfig; c != nil && c.AcceleratorConfig != nil && c.AcceleratorConfig.Count > 0 {
-			r.GPUs = int(c.AcceleratorConfig.Count)
+		count := tier.count(g.Kind)
+		if in.ScaleTier == ml.TierCustom {
+			count, need = g.Count, m.machine(g.MachineType)
+			if n, ok := g.GPUs(); ok {
+				need.GPUs = n
+			}
+		}
+		for i := range count {
+			d.replicas = append(d.replicas, replicaDemand{ml.Replica{Kind: g.Kind, Index: i}, need})
+			d.need = d.need.Plus(need)
 		}
 	}
-	return r
+	asked := d.need
+	d.need.CPUs, d.need.Memory = min(asked.CPUs, host.CPUs), min(asked.Memory, host.Memory)
+	if d.need != asked {
+		d.clamped = fmt.Sprintf("The job asks for %s; it runs with the %s that this machine has.", asked, d.need)
+	}
+	return d
+}
+
+// ports is how many of the replicas are in a cluster and so need a port.
+// A replica that is alone needs none, and an evaluator is not in the cluster.
+func (d demand) ports() int {
+	if len(d.replicas) == 1 {
+		return 0
+	}
+	n := 0
+	for _, r := range d.replicas {
+		if r.Kind != ml.ReplicaEvaluator {
+			n++
+		}
+	}
+	return n
+}
+
+// place gives each replica its part of a lease.
+func (d demand) place(gpus []string, ports []int) []metadata.Replica {
+	placed := make([]metadata.Replica, len(d.replicas))
+	for i, r := range d.replicas {
+		placed[i] = metadata.Replica{Replica: r.Replica, GPUs: gpus[:r.GPUs:r.GPUs]}
+		gpus = gpus[r.GPUs:]
+		if r.Kind != ml.ReplicaEvaluator && len(ports) > 0 {
+			placed[i].Port, ports = ports[0], ports[1:]
+		}
+	}
+	return placed
 }

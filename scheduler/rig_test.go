@@ -37,6 +37,30 @@ import json, os, signal, sys, time, traceback
 mode, path = sys.argv[1:3]
 with open(path, "a") as f:
     f.write(mode + "\n")
+if mode.startswith("gang"):
+    # All but the master wait for ever once they listen, as parameter servers do.
+    import socket
+    config = json.loads(os.environ["TF_CONFIG"])
+    me, members = config["task"], config["cluster"]
+    if me["type"] != "evaluator":
+        host, port = members[me["type"]][me["index"]].split(":")
+        own = socket.create_server((host, int(port)))
+    with open("%s.%s-%d" % (path, me["type"], me["index"]), "w") as f:
+        f.write(json.dumps({"pid": os.getpid(), "cwd": os.getcwd(), "cluster": members}))
+    if mode == "gang-worker-fails" and me == {"type": "worker", "index": 1}:
+        sys.exit("the worker had enough")
+    if me["type"] != "chief":
+        signal.pause()
+    for address in sum((members[k] for k in members if k != "chief"), []):
+        while True:
+            try:
+                socket.create_connection(address.split(":")).close()
+                break
+            except ConnectionRefusedError:
+                time.sleep(0.01)
+    if mode in ("gang-gate", "gang-worker-fails"):
+        open(path + ".up", "w").close()
+        open(path + ".gate").read()
 if mode == "describe":
     with open(path + ".json", "w") as f:
         json.dump({"argv": sys.argv, "env": dict(os.environ), "cwd": os.getcwd(), "prefix": sys.prefix}, f)
@@ -137,7 +161,11 @@ func openDaemon(dir, runtimesDir string, change func(*scheduler.Options)) (*daem
 		DB: d.db, Executor: executor, Logs: d.logs, Objects: d.objects, Runtimes: store,
 		Access:    training.Access{Address: "127.0.0.1:1", CABundle: "/ca.pem"},
 		SecretKey: []byte("key"),
-		CPUs:      2, Memory: 8 << 30, JobMemory: 1 << 30, MemoryLimit: 2 << 30,
+		CPUs:      2, Memory: 8 << 30, MemoryLimit: 2 << 30, Ports: [2]int{20000, 20999},
+		Machines: scheduler.Machines{
+			Small: ml.Resources{CPUs: 1, Memory: 1 << 30},
+			Tiers: map[string]scheduler.Tier{ml.TierStandard1: {Workers: 2, ParameterServers: 1}},
+		},
 		Grace: 10 * time.Second,
 		Log:   zerolog.Nop(),
 	}

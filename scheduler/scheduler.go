@@ -56,8 +56,16 @@ type Options struct {
 	Memory   int64
 	GPUs     []string
 	GPUError error
-	// JobMemory is what a job leases, MemoryLimit the most that it may use.
-	JobMemory, MemoryLimit int64
+	// Ports are the first and the last port of the loopback address that the
+	// replicas of distributed jobs may listen on.
+	Ports [2]int
+	// Machines says what replicas lease, MemoryLimit (bytes) the most memory
+	// that a job may use.
+	Machines    Machines
+	MemoryLimit int64
+	// Requeue lets a job wait for its turn again that the host has failed, as by
+	// a restart; otherwise it ends as FAILED.
+	Requeue bool
 	// Grace is how long a job may live on after it was asked to end.
 	Grace time.Duration
 	Log   zerolog.Logger
@@ -91,6 +99,9 @@ type run struct {
 	attempt *metadata.Attempt
 	// cancelled is closed by the loop once CANCELLING is in the database.
 	cancelled chan struct{}
+	// started is when the job came to be RUNNING, zero before. It is the
+	// loop's.
+	started time.Time
 }
 
 func newRun(project string, job *ml.Job, a *metadata.Attempt) *run {
@@ -118,9 +129,6 @@ func (r *run) context(ctx context.Context) (context.Context, context.CancelFunc)
 	}()
 	return ctx, cancel
 }
-
-func (r *run) replica() string     { return r.attempt.ID + "/" + training.Task }
-func (r *run) environment() string { return r.attempt.ID + "/" + training.EnvironmentTask }
 
 func (s *Scheduler) logger(k jobKey) *zerolog.Logger {
 	l := s.o.Log.With().Str("project", k.project).Str("job", k.job).Logger()

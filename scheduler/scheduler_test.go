@@ -51,8 +51,8 @@ func TestScheduler_Success(t *testing.T) {
 		"CLOUD_ML_JOB_ID":      "good",
 		"CLOUD_ML_PROJECT_ID":  "hearth",
 		"CUDA_VISIBLE_DEVICES": "",
-		"TMPDIR":               filepath.Join(attempt, "tmp"),
-		"HOME":                 filepath.Join(attempt, "home"),
+		"TMPDIR":               filepath.Join(attempt, "scratch/master-replica-0/tmp"),
+		"HOME":                 filepath.Join(attempt, "scratch/master-replica-0/home"),
 		"https_proxy":          "http://hearth.good:" + secret + "@127.0.0.1:1",
 		"CURL_CA_BUNDLE":       "/ca.pem",
 		"GCE_METADATA_HOST":    "127.0.0.1:1",
@@ -61,7 +61,7 @@ func TestScheduler_Success(t *testing.T) {
 			t.Errorf("%s is %q, want %q", name, got, want)
 		}
 	}
-	if seen.Cwd != filepath.Join(attempt, "work") {
+	if seen.Cwd != filepath.Join(attempt, "scratch/master-replica-0/work") {
 		t.Errorf("the trainer ran in %s", seen.Cwd)
 	}
 	if _, err := os.Stat(seen.Cwd); err == nil {
@@ -194,8 +194,8 @@ func TestScheduler_Queue(t *testing.T) {
 	if job := r.until("impatient", ml.JobFailed); !strings.Contains(job.ErrorMessage, "maximum waiting time of 50ms") {
 		t.Errorf("message: %s", job.ErrorMessage)
 	}
-	if job := r.until("third", ml.JobQueued); job.JobPosition != 2 {
-		t.Errorf("third is at %d", job.JobPosition)
+	if job, err := r.Job(project, "third"); err != nil || job.JobPosition != 2 {
+		t.Errorf("third is %+v, %v", job, err)
 	}
 	if snap := r.Snapshot(); len(snap.Running) != 1 || snap.Running[0].Job != "first" || snap.Free.CPUs != 0 {
 		t.Errorf("snapshot %+v", snap)
@@ -293,7 +293,7 @@ func TestScheduler_Restart(t *testing.T) {
 	r.submit(queued)
 	r.up(path)
 	r.restart()
-	if snap := r.Snapshot(); len(snap.Running) != 1 || len(snap.Queue) != 1 || snap.Free.CPUs != 0 {
+	if snap := r.Snapshot(); len(snap.Running) != 1 || snap.Waiting() != 1 || snap.Free.CPUs != 0 {
 		t.Errorf("after the restart: %+v", snap)
 	}
 	r.let(path)
@@ -309,7 +309,7 @@ func TestScheduler_Restart(t *testing.T) {
 		r.up(path)
 		r.stop()
 		r.let(path)
-		if _, err := r.options.Executor.Wait(t.Context(), "hearth.alone.1/"+training.Task); err != nil {
+		if _, err := r.options.Executor.Wait(t.Context(), "hearth.alone.1/master-replica-0"); err != nil {
 			t.Fatal(err)
 		}
 		r.restart()

@@ -11,6 +11,7 @@ import (
 type slots struct {
 	total  ml.Resources
 	gpus   []string
+	ports  [2]int
 	leases map[jobKey]metadata.Lease
 }
 
@@ -18,6 +19,7 @@ func newSlots(o Options) *slots {
 	return &slots{
 		total:  ml.Resources{CPUs: o.CPUs, Memory: o.Memory, GPUs: len(o.GPUs)},
 		gpus:   o.GPUs,
+		ports:  o.Ports,
 		leases: map[jobKey]metadata.Lease{},
 	}
 }
@@ -49,9 +51,20 @@ func (s *slots) free() ml.Resources {
 	return free
 }
 
-// offer gives the lease that need would get; plan has made sure that it fits.
-func (s *slots) offer(need ml.Resources) metadata.Lease {
-	return metadata.Lease{Resources: need, GPUs: slices.Clone(s.freeGPUs()[:need.GPUs])}
+// host gives what plan is to know.
+func (s *slots) host() host {
+	h := host{total: s.total, free: s.free()}
+	for _, l := range s.leases {
+		h.held = append(h.held, l.Resources)
+	}
+	return h
+}
+
+// offer gives the lease that a job would get; plan has made sure that it fits.
+// An error means that there is no port to be had.
+func (s *slots) offer(d demand) (metadata.Lease, error) {
+	ports, err := s.freePorts(d.ports())
+	return metadata.Lease{Resources: d.need, GPUs: slices.Clone(s.freeGPUs()[:d.need.GPUs]), Ports: ports}, err
 }
 
 func (s *slots) hold(k jobKey, l metadata.Lease) { s.leases[k] = l }

@@ -3,6 +3,7 @@ package scheduler
 import (
 	"cmp"
 	"slices"
+	"time"
 
 	"hearth/ml"
 	"hearth/storage/metadata"
@@ -12,23 +13,24 @@ import (
 type Snapshot struct {
 	// Total is what jobs may lease, Free what of it is left.
 	Total, Free ml.Resources
-	// Running are the jobs that hold a lease, Queue those that wait, both in
-	// submit order.
+	// Running are the jobs that hold a lease, in submit order.
 	Running []RunningJob
-	Queue   []QueuedJob
+	queue   []*waiting
+	history history
 }
 
 // RunningJob is a job that holds a lease.
 type RunningJob struct {
 	Project, Job, Attempt string
+	State                 ml.JobState
 	Lease                 metadata.Lease
+	// Started is when it came to be RUNNING, zero before; ends is when it may
+	// be expected to end, zero if nobody knows.
+	Started, ends time.Time
 }
 
-// QueuedJob is a job that waits.
-type QueuedJob struct {
-	Project, Job string
-	Needs        ml.Resources
-}
+// Waiting is the number of jobs in the queue.
+func (s *Snapshot) Waiting() int { return len(s.queue) }
 
 // Snapshot tells what the scheduler is at. It never blocks and must not be
 // changed.
@@ -36,7 +38,7 @@ func (s *Scheduler) Snapshot() *Snapshot { return s.snapshot.Load() }
 
 // publish renews the snapshot.
 func (l *loop) publish() {
-	snap := &Snapshot{Total: l.slots.total, Free: l.slots.free()}
+	snap := &Snapshot{Total: l.slots.total, Free: l.slots.free(), queue: l.queue.publish(), history: l.history.clone()}
 	runs := make([]*run, 0, len(l.runs))
 	for _, r := range l.runs {
 		runs = append(runs, r)
@@ -45,10 +47,21 @@ func (l *loop) publish() {
 		return cmp.Or(a.job.CreateTime.Compare(b.job.CreateTime.Time), cmp.Compare(a.attempt.ID, b.attempt.ID))
 	})
 	for _, r := range runs {
-		snap.Running = append(snap.Running, RunningJob{r.project, r.job.JobID, r.attempt.ID, r.attempt.Lease})
-	}
-	for _, w := range l.queue {
-		snap.Queue = append(snap.Queue, QueuedJob{w.project, w.job, w.need})
+		snap.Running = append(snap.Running, RunningJob{
+			Project: r.project, Job: r.job.JobID, Attempt: r.attempt.ID, State: r.state(), Lease: r.attempt.Lease,
+			Started: r.started, ends: l.history.end(r),
+		})
 	}
 	l.snapshot.Store(snap)
+}
+
+// state is the state of a job that holds a lease.
+func (r *run) state() ml.JobState {
+	switch {
+	case r.isCancelled():
+		return ml.JobCancelling
+	case r.started.IsZero():
+		return ml.JobPreparing
+	}
+	return ml.JobRunning
 }

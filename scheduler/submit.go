@@ -54,13 +54,17 @@ func (s *Scheduler) admit(ctx context.Context, in *ml.TrainingInput) error {
 
 // canFit refuses a job that would wait for ever.
 func (s *Scheduler) canFit(in *ml.TrainingInput) error {
-	need, total := request(in, s.o.JobMemory), newSlots(s.o).total
-	if need.Fits(total) {
+	total := newSlots(s.o).total
+	d := s.o.Machines.demand(in, total)
+	if n := d.ports(); n > s.o.portCount() {
+		return ml.FieldErrorf("trainingInput.workerCount", "The job's replicas need %d ports; [scheduler] ports in the configuration has %d.", n, s.o.portCount())
+	}
+	if d.need.Fits(total) {
 		return nil
 	}
 	why := ""
-	if need.GPUs > total.GPUs && s.o.GPUError != nil {
+	if d.need.GPUs > total.GPUs && s.o.GPUError != nil {
 		why = fmt.Sprintf(" The NVIDIA driver is installed but does not work: %s.", s.o.GPUError)
 	}
-	return ml.FieldErrorf("trainingInput.scaleTier", "The job asks for %s; this machine has %s.%s", need, total, why)
+	return ml.FieldErrorf("trainingInput.scaleTier", "The job asks for %s; this machine has %s.%s", d.need, total, why)
 }

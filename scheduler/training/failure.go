@@ -12,8 +12,8 @@ const maxDetail = 4 << 10
 
 // Failure says why a replica failed. stderr is the end of what it wrote there;
 // limit is the most memory that it might use.
-func Failure(exit ml.Exit, stderr string, limit int64) string {
-	const who = "The replica master 0 "
+func Failure(r ml.Replica, exit ml.Exit, stderr string, limit int64) string {
+	who := "The replica " + r.String() + " "
 	switch {
 	case exit.OutOfMemory:
 		return who + fmt.Sprintf("ran out of memory (limit %s).", gib(limit))

@@ -15,30 +15,40 @@ import (
 )
 
 // Folder is an attempt's folder. Beside the folders of its processes it holds
-// what the replica works with, which goes when the attempt ends.
+// what they work with, which goes when the attempt ends.
 type Folder string
 
-// Work is the working folder of the replica.
-func (f Folder) Work() string { return filepath.Join(string(f), "work") }
+// Scratch is where one process of the attempt works: nobody else does.
+type Scratch string
 
-// Temp is the replica's own folder for temporary files. TensorFlow keeps each
-// object there that it is writing, so it must not be a small /tmp.
-func (f Folder) Temp() string { return filepath.Join(string(f), "tmp") }
+// Scratch gives the folder in which a task works.
+func (f Folder) Scratch(task string) Scratch { return Scratch(filepath.Join(f.scratch(), task)) }
 
-// Home is the replica's home folder.
-func (f Folder) Home() string { return filepath.Join(string(f), "home") }
+// Work is the working folder.
+func (s Scratch) Work() string { return filepath.Join(string(s), "work") }
+
+// Temp is for temporary files. TensorFlow keeps each object there that it is
+// writing, so it must not be a small /tmp.
+func (s Scratch) Temp() string { return filepath.Join(string(s), "tmp") }
+
+// Home is the home folder.
+func (s Scratch) Home() string { return filepath.Join(string(s), "home") }
+
+func (f Folder) scratch() string { return filepath.Join(string(f), "scratch") }
 
 func (f Folder) packages() string { return filepath.Join(string(f), "packages") }
 
 // EnvironmentSpec is where the specification of the environment is written.
 func (f Folder) EnvironmentSpec() string { return filepath.Join(string(f), "environment-spec.json") }
 
-// Prepare makes the folders. What is there stays.
-func (f Folder) Prepare() error {
-	if err := os.MkdirAll(string(f), 0o700); err != nil {
-		return fmt.Errorf("make the attempt's folder: %w", err)
+// Prepare makes the folders in which the tasks work. What is there stays.
+func (f Folder) Prepare(tasks ...string) error {
+	dirs := []string{string(f), f.packages()}
+	for _, t := range tasks {
+		s := f.Scratch(t)
+		dirs = append(dirs, s.Work(), s.Temp(), s.Home())
 	}
-	for _, dir := range []string{f.Work(), f.Temp(), f.Home(), f.packages()} {
+	for _, dir := range dirs {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return fmt.Errorf("make the attempt's folder: %w", err)
 		}
@@ -46,10 +56,10 @@ func (f Folder) Prepare() error {
 	return nil
 }
 
-// Clear removes what only a living replica needs; logs and exit status stay.
+// Clear removes what only living processes need; logs and exit status stay.
 func (f Folder) Clear() error {
 	var errs []error
-	for _, dir := range []string{f.Work(), f.Temp(), f.Home(), f.packages(), f.EnvironmentSpec()} {
+	for _, dir := range []string{f.scratch(), f.packages(), f.EnvironmentSpec()} {
 		errs = append(errs, os.RemoveAll(dir))
 	}
 	return errors.Join(errs...)

@@ -9,11 +9,8 @@ import (
 
 	"hearth/ml"
 	"hearth/scheduler/runtimes"
+	"hearth/storage/metadata"
 )
-
-// Task is the name of a job's only replica, in its logs and as the name of its
-// process.
-const Task = "master-replica-0"
 
 // EnvironmentTask is the name of the process that installs the packages.
 const EnvironmentTask = "environment"
@@ -27,11 +24,11 @@ type Access struct {
 	CABundle string
 }
 
-// Replica is everything that a replica's process is made of.
-type Replica struct {
+// Program is everything that the processes of a job are made of.
+type Program struct {
 	Project string
 	Job     *ml.Job
-	// Folder is the attempt's folder, from [Prepare].
+	// Folder is the attempt's folder, which is prepared.
 	Folder  Folder
 	Runtime *runtimes.Runtime
 	// Environment is where the trainer's packages are.
@@ -39,59 +36,63 @@ type Replica struct {
 	Access      Access
 	// Secret is the password of the job's identity.
 	Secret string
-	// GPUs are the UUIDs of the devices that the job leases.
-	GPUs   []string
+	// Replicas are all of the job's processes and what each has of its lease.
+	Replicas []metadata.Replica
+	// Limits bounds each of them.
 	Limits ml.Limits
 	Grace  time.Duration
 }
 
-// Process describes the replica to the supervisor.
-func (r Replica) Process() (ml.Process, error) {
-	env, err := r.environment()
+// Process describes a replica to the supervisor.
+func (p Program) Process(r metadata.Replica) (ml.Process, error) {
+	env, err := p.environment(r)
 	if err != nil {
 		return ml.Process{}, err
 	}
-	in := r.Job.TrainingInput
-	args := append([]string{r.Environment.Interpreter(), "-m", in.PythonModule}, in.Args...)
+	in := p.Job.TrainingInput
+	args := append([]string{p.Environment.Interpreter(), "-m", in.PythonModule}, in.Args...)
 	if in.JobDir != "" {
 		args = append(args, "--job-dir", in.JobDir)
 	}
 	return ml.Process{
 		Args:   args,
 		Env:    env,
-		Dir:    r.Folder.Work(),
-		Limits: r.Limits,
+		Dir:    p.Folder.Scratch(r.Task()).Work(),
+		Limits: p.Limits,
 		Weight: ml.WeightIdle,
-		Grace:  r.Grace,
+		Grace:  p.Grace,
 	}, nil
 }
 
-// environment gives the variables of the replica, all of them: nothing is
+// environment gives the variables of a replica, all of them: nothing is
 // inherited from the daemon.
-func (r Replica) environment() ([]string, error) {
-	job, err := jobVariable(r.Job.TrainingInput)
+func (p Program) environment(r metadata.Replica) ([]string, error) {
+	in := p.Job.TrainingInput
+	job, err := jobVariable(in)
 	if err != nil {
 		return nil, err
 	}
-	config, err := tfConfig(job)
+	master := MasterName(p.Runtime.Name, in.UseChiefInTFConfig)
+	config, err := NewCluster(p.Replicas, master).TFConfig(r.Replica, master, job)
 	if err != nil {
 		return nil, err
 	}
+	scratch := p.Folder.Scratch(r.Task())
 	vars := map[string]string{
-		"HOME":                r.Folder.Home(),
-		"TMPDIR":              r.Folder.Temp(),
-		"PATH":                filepath.Join(r.Environment.Dir, "bin") + ":/usr/local/bin:/usr/bin:/bin",
+		"HOME":                scratch.Home(),
+		"TMPDIR":              scratch.Temp(),
+		"PATH":                filepath.Join(p.Environment.Dir, "bin") + ":/usr/local/bin:/usr/bin:/bin",
 		"LANG":                "C.UTF-8",
 		"PYTHONUNBUFFERED":    "1",
 		"TF_CONFIG":           config,
 		"CLOUD_ML_JOB":        string(job),
-		"CLOUD_ML_JOB_ID":     r.Job.JobID,
-		"CLOUD_ML_PROJECT_ID": r.Project,
-		// Empty hides all devices: a job has those that it leases.
+		"CLOUD_ML_JOB_ID":     p.Job.JobID,
+		"CLOUD_ML_PROJECT_ID": p.Project,
+		// Empty hides all devices: a replica has those that are leased for it.
 		"CUDA_VISIBLE_DEVICES": strings.Join(r.GPUs, ","),
 	}
-	maps.Copy(vars, r.access())
-	maps.Copy(vars, r.Runtime.Environment)
+	maps.Copy(vars, p.access())
+	maps.Copy(vars, p.Runtime.Environment)
 	env := make([]string, 0, len(vars))
 	for _, name := range slices.Sorted(maps.Keys(vars)) {
 		env = append(env, name+"="+vars[name])
@@ -102,20 +103,20 @@ func (r Replica) environment() ([]string, error) {
 // access gives the variables that lead Google's clients to the daemon.
 // TensorFlow has no setting for another endpoint than Google's, but its HTTP
 // library follows a proxy and a bundle of certificates.
-func (r Replica) access() map[string]string {
-	proxy := "http://" + r.Project + "." + r.Job.JobID + ":" + r.Secret + "@" + r.Access.Address
+func (p Program) access() map[string]string {
+	proxy := "http://" + p.Project + "." + p.Job.JobID + ":" + p.Secret + "@" + p.Access.Address
 	const direct = "127.0.0.1,localhost"
 	return map[string]string{
 		"https_proxy":          proxy,
 		"HTTPS_PROXY":          proxy,
 		"no_proxy":             direct,
 		"NO_PROXY":             direct,
-		"CURL_CA_BUNDLE":       r.Access.CABundle,
-		"REQUESTS_CA_BUNDLE":   r.Access.CABundle,
-		"SSL_CERT_FILE":        r.Access.CABundle,
-		"HTTPLIB2_CA_CERTS":    r.Access.CABundle,
-		"GCE_METADATA_HOST":    r.Access.Address,
-		"GCE_METADATA_IP":      r.Access.Address,
-		"GOOGLE_CLOUD_PROJECT": r.Project,
+		"CURL_CA_BUNDLE":       p.Access.CABundle,
+		"REQUESTS_CA_BUNDLE":   p.Access.CABundle,
+		"SSL_CERT_FILE":        p.Access.CABundle,
+		"HTTPLIB2_CA_CERTS":    p.Access.CABundle,
+		"GCE_METADATA_HOST":    p.Access.Address,
+		"GCE_METADATA_IP":      p.Access.Address,
+		"GOOGLE_CLOUD_PROJECT": p.Project,
 	}
 }

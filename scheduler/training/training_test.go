@@ -14,26 +14,30 @@ import (
 
 	"hearth/ml"
 	"hearth/scheduler/runtimes"
+	"hearth/storage/metadata"
 )
 
-func replica() Replica {
-	return Replica{
+var master = ml.Replica{Kind: ml.ReplicaMaster}
+
+func program() Program {
+	return Program{
 		Project: "hearth",
 		Job: &ml.Job{JobID: "digits_1", TrainingInput: &ml.TrainingInput{
 			ScaleTier: "BASIC", PackageURIs: []string{"gs://b/t.tar.gz"}, PythonModule: "trainer.task",
 			Args: []string{"--query", "a<b&c", ""}, Region: "r", JobDir: "gs://b/out", RuntimeVersion: "2.21", PythonVersion: "3.11",
 		}},
 		Folder:      "/data/attempts/hearth.digits_1.1",
-		Runtime:     &runtimes.Runtime{Environment: map[string]string{"TF_USE_LEGACY_KERAS": "1"}},
+		Runtime:     &runtimes.Runtime{Name: "2.21", Environment: map[string]string{"TF_USE_LEGACY_KERAS": "1"}},
 		Environment: &runtimes.Environment{Dir: "/data/environments/K"},
 		Access:      Access{Address: "127.0.0.1:8080", CABundle: "/data/tls/bundle.pem"},
-		Secret:      "S", GPUs: []string{"GPU-1", "GPU-2"},
-		Limits: ml.Limits{MemoryBytes: 5}, Grace: time.Second,
+		Secret:      "S",
+		Replicas:    []metadata.Replica{{Replica: master, GPUs: []string{"GPU-1", "GPU-2"}}},
+		Limits:      ml.Limits{MemoryBytes: 5}, Grace: time.Second,
 	}
 }
 
-func TestReplica_Process(t *testing.T) {
-	p, err := replica().Process()
+func TestProgram_Process(t *testing.T) {
+	p, err := program().Process(program().Replicas[0])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +45,7 @@ func TestReplica_Process(t *testing.T) {
 	if got := strings.Join(p.Args, "|"); got != want {
 		t.Errorf("command %s, want %s", got, want)
 	}
-	if p.Weight != ml.WeightIdle || p.Limits.MemoryBytes != 5 || p.Grace != time.Second || p.Dir != "/data/attempts/hearth.digits_1.1/work" {
+	if p.Weight != ml.WeightIdle || p.Limits.MemoryBytes != 5 || p.Grace != time.Second || p.Dir != "/data/attempts/hearth.digits_1.1/scratch/master-replica-0/work" {
 		t.Errorf("process %+v", p)
 	}
 	env := map[string]string{}
@@ -70,12 +74,53 @@ func TestReplica_Process(t *testing.T) {
 		}
 	}
 	t.Run("no job folder", func(t *testing.T) {
-		r := replica()
+		r := program()
 		r.Job.TrainingInput.JobDir, r.Job.TrainingInput.Args = "", nil
-		if p, _ := r.Process(); len(p.Args) != 3 {
+		if p, _ := r.Process(r.Replicas[0]); len(p.Args) != 3 {
 			t.Errorf("command %q", p.Args)
 		}
 	})
+}
+
+func TestCluster(t *testing.T) {
+	replicas := []metadata.Replica{
+		{Replica: master, Port: 20000},
+		{Replica: ml.Replica{Kind: ml.ReplicaWorker}, Port: 20001},
+		{Replica: ml.Replica{Kind: ml.ReplicaWorker, Index: 1}, Port: 20002},
+		{Replica: ml.Replica{Kind: ml.ReplicaParameterServer}, Port: 20003},
+		{Replica: ml.Replica{Kind: ml.ReplicaEvaluator}},
+	}
+	const members = `"ps":["127.0.0.1:20003"],"worker":["127.0.0.1:20001","127.0.0.1:20002"]}`
+	for _, c := range []struct {
+		replica int
+		master  string
+		want    string
+	}{
+		{0, "chief", `{"cluster":{"chief":["127.0.0.1:20000"],` + members + `,"task":{"type":"chief","index":0},"environment":"cloud"}`},
+		{0, "master", `{"cluster":{"master":["127.0.0.1:20000"],` + members + `,"task":{"type":"master","index":0},"environment":"cloud"}`},
+		{2, "chief", `{"cluster":{"chief":["127.0.0.1:20000"],` + members + `,"task":{"type":"worker","index":1},"environment":"cloud"}`},
+		{4, "chief", `{"cluster":{"chief":["127.0.0.1:20000"],` + members + `,"task":{"type":"evaluator","index":0},"environment":"cloud"}`},
+	} {
+		if got, err := NewCluster(replicas, c.master).TFConfig(replicas[c.replica].Replica, c.master, nil); err != nil || got != c.want {
+			t.Errorf("replica %d: %s, %v, want %s", c.replica, got, err, c.want)
+		}
+	}
+}
+
+func TestMasterName(t *testing.T) {
+	yes, no := true, false
+	for _, c := range []struct {
+		runtime string
+		wanted  *bool
+		want    string
+	}{
+		{"2.21", nil, "chief"}, {"2.21-keras2", nil, "chief"}, {"2.1", nil, "chief"}, {"2.0", nil, "master"}, {"1.15", nil, "master"},
+		{"2.15", &no, "master"}, {"1.15", &yes, "chief"}, {"nightly", nil, "chief"},
+	} {
+		if got := MasterName(c.runtime, c.wanted); got != c.want {
+			t.Errorf("%s: %s, want %s", c.runtime, got, c.want)
+		}
+	}
 }
 
 func TestSnakeKey(t *testing.T) {
@@ -110,19 +155,19 @@ func TestFailure(t *testing.T) {
 		{"restart", ml.Exit{Code: -1, Lost: true, Reason: "the host restarted"}, stderr, "The replica master 0 was lost: the host restarted."},
 		{"not started", ml.Exit{Code: -1, Reason: "exec format error."}, "", "The replica master 0 could not be started: exec format error."},
 	} {
-		if got := Failure(c.exit, c.stderr, 13207024435); got != c.want {
+		if got := Failure(master, c.exit, c.stderr, 13207024435); got != c.want {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)
 		}
 	}
 	t.Run("long", func(t *testing.T) {
 		long := tracebackHead + "\n" + strings.Repeat("  File \"x\"\n", 5000) + "RecursionError: deep\n"
-		got := Failure(ml.Exit{Code: 1}, long, 0)
+		got := Failure(master, ml.Exit{Code: 1}, long, 0)
 		if len(got) > maxDetail+100 || !strings.Contains(got, tracebackHead+"\n...\n  File") || !strings.HasSuffix(got, "RecursionError: deep") {
 			t.Errorf("%d bytes: %.100s … %s", len(got), got, got[len(got)-40:])
 		}
 	})
 	t.Run("one endless line", func(t *testing.T) {
-		got := Failure(ml.Exit{Code: 1}, strings.Repeat("é", maxDetail), 0)
+		got := Failure(master, ml.Exit{Code: 1}, strings.Repeat("é", maxDetail), 0)
 		if len(got) > maxDetail+100 || !json.Valid([]byte(mustJSON(got))) {
 			t.Errorf("%d bytes", len(got))
 		}

@@ -2,6 +2,7 @@ package training
 
 import (
 	"fmt"
+	"strings"
 
 	"hearth/ml"
 )
@@ -20,11 +21,8 @@ func Warnings(in *ml.TrainingInput) []string {
 	ignored("serviceAccount", in.ServiceAccount != "")
 	ignored("encryptionConfig", len(in.EncryptionConfig) > 0)
 	ignored("enableWebAccess", in.EnableWebAccess)
-	if c := in.MasterConfig; c != nil {
-		ignored("masterConfig.diskConfig", len(c.DiskConfig) > 0)
-	}
-	if in.Scheduling != nil {
-		ignored("scheduling.priority", in.Scheduling.Priority != 0)
+	for _, g := range in.Groups() {
+		ignored(strings.TrimPrefix(g.ConfigField, "trainingInput.")+".diskConfig", g.Config != nil && len(g.Config.DiskConfig) > 0)
 	}
 	return warnings
 }

@@ -11,7 +11,9 @@ import (
 
 // Options is where the answers come from.
 type Options struct {
-	Status   func(ctx context.Context) (ml.Installation, error)
+	Status func(ctx context.Context) (ml.Installation, error)
+	// Queue tells what the scheduler is at.
+	Queue    func() ml.Queue
 	Runtimes Runtimes
 	// CA gives the PEM bundle that clients of the proxy must trust.
 	CA func() ([]byte, error)
@@ -39,6 +41,7 @@ func New(o Options) http.Handler {
 	m.Handle("GET", "/hearth/v1/status", func(r *http.Request, _ rest.Params) (any, error) {
 		return o.Status(r.Context())
 	})
+	m.Handle("GET", "/hearth/v1/queue", func(*http.Request, rest.Params) (any, error) { return o.Queue(), nil })
 	m.Handle("GET", "/hearth/v1/runtimes", func(*http.Request, rest.Params) (any, error) {
 		list, err := o.Runtimes.List()
 		return map[string][]ml.Runtime{"runtimes": list}, err

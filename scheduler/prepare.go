@@ -1,0 +1,139 @@
+package scheduler
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"hearth/ml"
+	"hearth/scheduler/runtimes"
+	"hearth/scheduler/training"
+)
+
+// prepare gets everything ready that the replicas need and describes it. It
+// ends early when the job is cancelled.
+func (s *Scheduler) prepare(ctx context.Context, r *run) (training.Program, error) {
+	none := training.Program{}
+	folder := training.Folder(s.o.Executor.Folder(r.attempt.ID))
+	tasks := []string{training.EnvironmentTask}
+	for _, replica := range r.attempt.Replicas {
+		tasks = append(tasks, replica.Task())
+	}
+	if err := folder.Prepare(tasks...); err != nil {
+		return none, err
+	}
+	in := r.job.TrainingInput
+	runtime, err := s.o.Runtimes.Get(in.RuntimeVersion)
+	if err != nil {
+		return none, err
+	}
+	s.tellPlan(r, runtime)
+	environment, err := s.environment(ctx, r, folder, runtime)
+	if err != nil {
+		return none, err
+	}
+	return training.Program{
+		Project:     r.project,
+		Job:         r.job,
+		Folder:      folder,
+		Runtime:     runtime,
+		Environment: environment,
+		Access:      s.o.Access,
+		Secret:      training.Secret(s.o.SecretKey, r.project, r.jobKey.job),
+		Replicas:    r.attempt.Replicas,
+		Limits:      s.limits(r),
+		Grace:       s.o.Grace,
+	}, nil
+}
+
+// tellPlan begins the job's log: what it runs on, and what of the request has
+// no effect here.
+func (s *Scheduler) tellPlan(r *run, runtime *runtimes.Runtime) {
+	log := s.o.Logs.Service(r.attempt.ID)
+	in := r.job.TrainingInput
+	log.Info("Preparing job %s: runtime %s (TensorFlow %s, Python %s), %s.", r.jobKey.job, runtime.Name, runtime.TensorFlow, runtime.Python, r.attempt.Lease.Resources)
+	if clamped := s.o.Machines.demand(in, newSlots(s.o).total).clamped; clamped != "" {
+		log.Warn("%s", clamped)
+	}
+	for _, w := range training.Warnings(in) {
+		log.Warn("%s", w)
+	}
+}
+
+// limits bounds each of a job's processes. The replicas share the job's memory
+// evenly: one that grows must not push the host out of memory with the others.
+func (s *Scheduler) limits(r *run) ml.Limits {
+	return ml.Limits{MemoryBytes: s.o.MemoryLimit / int64(len(r.attempt.Replicas))}
+}
+
+// environment finds the environment with the job's packages, or lets a process
+// of its own build it.
+func (s *Scheduler) environment(ctx context.Context, r *run, folder training.Folder, runtime *runtimes.Runtime) (*runtimes.Environment, error) {
+	fetching, cancel := r.context(ctx)
+	defer cancel()
+	packages, err := folder.Fetch(fetching, s.open, r.job.TrainingInput.PackageURIs)
+	if err != nil {
+		return nil, err
+	}
+	key, err := runtimes.Key(runtime, packages)
+	if err != nil {
+		return nil, err
+	}
+	if e, err := s.o.Runtimes.Environment(key); e != nil || err != nil {
+		return e, err
+	}
+	return s.install(ctx, r, folder, key, s.o.Runtimes.Spec(key, runtime, packages))
+}
+
+// install lets a process build an environment and waits for it.
+func (s *Scheduler) install(ctx context.Context, r *run, folder training.Folder, key string, spec runtimes.EnvironmentSpec) (*runtimes.Environment, error) {
+	p, err := s.o.Runtimes.BuildProcess(spec, folder.EnvironmentSpec())
+	if err != nil {
+		return nil, err
+	}
+	scratch := folder.Scratch(training.EnvironmentTask)
+	p.Dir, p.Limits, p.Weight, p.Grace = scratch.Work(), ml.Limits{MemoryBytes: s.o.MemoryLimit}, ml.WeightIdle, s.o.Grace
+	p.Env = append(p.Env, "TMPDIR="+scratch.Temp())
+	s.o.Logs.Service(r.attempt.ID).Info("Installing the trainer's packages.")
+	if err := s.o.Executor.Start(ctx, r.environment(), p); err != nil {
+		return nil, fmt.Errorf("start the installer: %w", err)
+	}
+	exit, err := s.awaitInstall(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	if r.isCancelled() {
+		return nil, errCancelled
+	}
+	e, err := s.o.Runtimes.Environment(key)
+	if e == nil && err == nil {
+		stderr, _ := s.o.Logs.Tail(r.environment(), tailLines)
+		err = &failure{
+			message:        training.EnvironmentFailure(exit, stderr, s.o.MemoryLimit),
+			exit:           &exit,
+			infrastructure: exit.Lost,
+		}
+	}
+	return e, err
+}
+
+// awaitInstall waits for the installer, and ends it when the job is cancelled.
+func (s *Scheduler) awaitInstall(ctx context.Context, r *run) (ml.Exit, error) {
+	waiting, cancel := r.context(ctx)
+	defer cancel()
+	exit, err := s.o.Executor.Wait(waiting, r.environment())
+	if err != nil && r.isCancelled() && ctx.Err() == nil {
+		if err := s.end(ctx, []string{r.environment()}); err != nil {
+			return exit, err
+		}
+		exit, err = s.o.Executor.Wait(ctx, r.environment())
+	}
+	if err != nil {
+		return exit, fmt.Errorf("wait for the installer: %w", err)
+	}
+	return exit, nil
+}
+
+func (s *Scheduler) open(ctx context.Context, bucket, name string) (io.ReadCloser, error) {
+	return s.o.Objects.Open(ctx, bucket, name)
+}
