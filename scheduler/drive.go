@@ -53,15 +53,16 @@ func (s *Scheduler) carry(ctx context.Context, r *run) ([]ml.Exit, error) {
 // start together or not at all: what a crash has interrupted is completed, and
 // if one cannot start, those that have are ended.
 func (s *Scheduler) launch(ctx context.Context, r *run) error {
-	if started := s.started(r); len(started) == len(r.attempt.Replicas) || len(started) > 0 && r.isCancelled() {
-		if !r.isCancelled() {
-			return nil
-		}
+	started := s.started(r)
+	whole := len(started) == len(r.attempt.Replicas)
+	switch {
+	case r.isCancelled() && whole:
 		// Before anybody waits for them: that would finish an interrupted start.
-		if err := s.end(ctx, started); err != nil || len(started) == len(r.attempt.Replicas) {
-			return err
-		}
+		return s.end(ctx, started)
+	case r.isCancelled() && len(started) > 0:
 		return s.abandon(ctx, r)
+	case whole:
+		return nil
 	}
 	program, err := s.prepare(ctx, r)
 	if r.isCancelled() {
