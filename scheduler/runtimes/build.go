@@ -76,7 +76,7 @@ func BuildEnvironment(ctx context.Context, spec EnvironmentSpec, stdout, stderr 
 	if err := tool(spec.Runtime.Interpreter(), "-m", "venv", "--without-pip", spec.Dir); err != nil {
 		return err
 	}
-	if err := spec.layer(); err != nil {
+	if _, err := layer(spec.Dir, spec.Runtime); err != nil {
 		return err
 	}
 	if err := tool(args...); err != nil {
@@ -88,14 +88,15 @@ func BuildEnvironment(ctx context.Context, spec EnvironmentSpec, stdout, stderr 
 	return publish(filepath.Join(spec.Dir, environmentFile), spec.record())
 }
 
-// layer puts the runtime's packages behind the environment's own.
-func (s EnvironmentSpec) layer() error {
-	sites, err := filepath.Glob(filepath.Join(s.Dir, "lib", "python*", "site-packages"))
+// layer puts a runtime's packages behind those of the virtual environment dir,
+// and gives the folder of these.
+func layer(dir string, below *Runtime) (site string, err error) {
+	sites, err := filepath.Glob(filepath.Join(dir, "lib", "python*", "site-packages"))
 	if err != nil || len(sites) != 1 {
-		return fmt.Errorf("the environment has no folder for packages: %v, %v", sites, err)
+		return "", fmt.Errorf("the environment has no folder for packages: %v, %v", sites, err)
 	}
-	line := fmt.Sprintf("import site; site.addsitedir(%q)\n", s.Runtime.SitePackages)
-	return os.WriteFile(filepath.Join(sites[0], layerFile), []byte(line), 0o644)
+	line := fmt.Sprintf("import site; site.addsitedir(%q)\n", below.SitePackages)
+	return sites[0], os.WriteFile(filepath.Join(sites[0], layerFile), []byte(line), 0o644)
 }
 
 // pipArgs is the command line that installs the packages with the runtime's
@@ -113,9 +114,7 @@ func (s EnvironmentSpec) pipArgs(python string) ([]string, error) {
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	if s.Index != "" {
-		args = append(args, "--index-url", s.Index)
-	}
+	args = append(args, s.source()...)
 	for _, p := range s.Packages {
 		// pip keeps wheels that it built by address; the hash in it keeps it
 		// from taking one of other contents for ours.
@@ -127,6 +126,17 @@ func (s EnvironmentSpec) pipArgs(python string) ([]string, error) {
 		args = append(args, u.String())
 	}
 	return args, nil
+}
+
+// source says where pip finds what the packages need.
+func (s EnvironmentSpec) source() []string {
+	switch {
+	case s.Wheelhouse != "":
+		return []string{"--no-index", "--find-links", s.Wheelhouse}
+	case s.Index != "":
+		return []string{"--index-url", s.Index}
+	}
+	return nil
 }
 
 // lock waits for the exclusive lock on a file, which is made if missing. It

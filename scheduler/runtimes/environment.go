@@ -38,6 +38,8 @@ type EnvironmentSpec struct {
 	// Packages are the paths of the archives, in the order of the request.
 	Packages []string `json:"packages"`
 	Index    string   `json:"index,omitempty"`
+	// Wheelhouse is a folder of wheels to use instead of an index.
+	Wheelhouse string `json:"wheelhouse,omitempty"`
 }
 
 // Environment finds the environment for a key, nil if it has not been built.
@@ -62,7 +64,7 @@ func readEnvironment(dir string) (*Environment, error) {
 
 // Spec says how to build the environment for a key.
 func (s *Store) Spec(key string, r *Runtime, packages []string) EnvironmentSpec {
-	return EnvironmentSpec{Dir: filepath.Join(s.o.Environments, key), Runtime: r, Packages: packages, Index: s.o.Index}
+	return EnvironmentSpec{Dir: filepath.Join(s.o.Environments, key), Runtime: r, Packages: packages, Index: s.o.Index, Wheelhouse: s.o.Wheelhouse}
 }
 
 // BuildProcess gives the process that builds an environment. It writes the

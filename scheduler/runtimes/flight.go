@@ -1,6 +1,7 @@
 package runtimes
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"os"
@@ -45,12 +46,23 @@ type flight struct {
 // FAILED_PRECONDITION if pip or TensorFlow does not work here.
 func (s *Store) Install(ctx context.Context, name string, o InstallOptions, progress func(Progress)) (*Runtime, error) {
 	name = s.Resolve(name)
-	requirement, err := s.requirement(name)
+	d, err := declare(name)
 	if err != nil {
 		return nil, err
 	}
+	var base *Runtime
+	if d.base != "" {
+		if base, err = s.Install(ctx, d.base, o, progress); err != nil {
+			return nil, err
+		}
+		if o.Python != "" {
+			if err := base.checkInterpreter(ctx, o.Python); err != nil {
+				return nil, err
+			}
+		}
+	}
 	for {
-		f, updates := s.join(name, requirement, o)
+		f, updates := s.join(name, d, base, o)
 		if f == nil {
 			return s.Get(name)
 		}
@@ -79,7 +91,7 @@ func (s *Store) follow(ctx context.Context, f *flight, updates chan Progress, pr
 
 // join enters the install of name, which it starts if there is none. Nil means
 // that the runtime is complete.
-func (s *Store) join(name, requirement string, o InstallOptions) (*flight, chan Progress) {
+func (s *Store) join(name string, d declaration, base *Runtime, o InstallOptions) (*flight, chan Progress) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	f := s.flights[name]
@@ -91,7 +103,12 @@ func (s *Store) join(name, requirement string, o InstallOptions) (*flight, chan 
 		f = &flight{waiters: map[chan Progress]bool{}, done: make(chan struct{})}
 		ctx, f.cancel = context.WithCancel(context.Background())
 		s.flights[name] = f
-		go s.fly(ctx, f, name, requirement, o)
+		in := &installation{
+			Store: s, declaration: d, name: name, dir: s.dir(name), base: base,
+			python: cmp.Or(o.Python, s.o.Python), wheels: cmp.Or(o.Wheelhouse, s.o.Wheelhouse),
+			report: func(p Progress) { s.report(f, p) },
+		}
+		go s.fly(ctx, f, in)
 	}
 	updates := make(chan Progress, 64)
 	f.waiters[updates] = true
@@ -111,28 +128,23 @@ func (s *Store) leave(f *flight, updates chan Progress) {
 	}
 }
 
-func (s *Store) fly(ctx context.Context, f *flight, name, requirement string, o InstallOptions) {
-	log := s.o.Log.With().Str("runtime", name).Logger()
-	log.Info().Str("requirement", requirement).Str("wheelhouse", o.Wheelhouse).Msg("runtime install begins")
-	in := &installation{
-		Store: s, name: name, dir: s.dir(name),
-		requirement: requirement, wheels: o.Wheelhouse,
-		report: func(p Progress) { s.report(f, p) },
-	}
+func (s *Store) fly(ctx context.Context, f *flight, in *installation) {
+	log := s.o.Log.With().Str("runtime", in.name).Logger()
+	log.Info().Strs("requirements", in.requirements()).Str("wheelhouse", in.wheels).Msg("runtime install begins")
 	f.runtime, f.err = in.run(ctx)
 	if f.err != nil {
 		if err := os.RemoveAll(in.dir); err != nil {
 			log.Error().Err(err).Msg("clear the unfinished runtime")
 		}
 		if errors.Is(f.err, context.Canceled) {
-			f.err = ml.Errorf(ml.Canceled, "The install of runtime %s was cancelled.", name)
+			f.err = ml.Errorf(ml.Canceled, "The install of runtime %s was cancelled.", in.name)
 		}
 		log.Error().Err(f.err).Msg("runtime install ended with an error")
 	} else {
 		log.Info().Str("tensorflow", f.runtime.TensorFlow).Str("python", f.runtime.Python).Msg("runtime installed")
 	}
 	s.mu.Lock()
-	delete(s.flights, name)
+	delete(s.flights, in.name)
 	s.mu.Unlock()
 	close(f.done)
 }

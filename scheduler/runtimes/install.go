@@ -8,10 +8,9 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
-	"strconv"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,61 +22,36 @@ var (
 	versionPattern = regexp.MustCompile(`^([0-9]+)\.([0-9]+)(\.[0-9]+)?$`)
 )
 
-// knownVersions are the runtimes that have been tried; other names are taken
-// as they are.
-var knownVersions = map[string]string{"2.21": "2.21.0"}
-
-// oldest TensorFlow that a runtime may have: 2.oldestMinor.
-const oldestMinor = 15
-
 // InstallOptions say how one install differs.
 type InstallOptions struct {
 	// Wheelhouse is a folder with all wheels that are needed. If it is set,
 	// nothing is downloaded.
 	Wheelhouse string
+	// Python is the interpreter to use, as a program or a version such as 3.11;
+	// empty for the store's.
+	Python string
 }
 
 // installation is one install at work.
 type installation struct {
 	*Store
+	declaration
 	name string
 	dir  string
-	// requirement is what pip installs, wheels the folder it takes it from, if
-	// not from the index.
-	requirement string
-	wheels      string
-	report      func(Progress)
+	// base is the runtime to be layered on, nil for none.
+	base *Runtime
+	// python is what to make the runtime with, where there is no base.
+	python string
+	// wheels is the folder that packages come from, if not from the index.
+	wheels string
+	report func(Progress)
 	// rawProgress is true if this pip can report bytes.
 	rawProgress bool
 }
 
-// requirement gives what pip must install for a runtime's name.
-func (s *Store) requirement(name string) (string, error) {
-	m := versionPattern.FindStringSubmatch(name)
-	if m == nil {
-		return "", ml.Errorf(ml.InvalidArgument, "%q is not a version of TensorFlow such as 2.21 or 2.21.0.", name)
-	}
-	major, _ := strconv.Atoi(m[1])
-	minor, _ := strconv.Atoi(m[2])
-	if major < 2 || major == 2 && minor < oldestMinor {
-		return "", ml.Errorf(ml.InvalidArgument, "TensorFlow %s is too old; runtimes begin with 2.%d.", name, oldestMinor)
-	}
-	pkg := "tensorflow"
-	if s.o.CUDA {
-		pkg = "tensorflow[and-cuda]"
-	}
-	switch known, ok := knownVersions[name]; {
-	case ok:
-		return pkg + "==" + known, nil
-	case m[3] == "":
-		return pkg + "==" + name + ".*", nil
-	}
-	return pkg + "==" + name, nil
-}
-
 // run makes the runtime from nothing.
 func (in *installation) run(ctx context.Context) (*Runtime, error) {
-	if err := in.checkTools(); err != nil {
+	if err := in.checkTools(ctx); err != nil {
 		return nil, err
 	}
 	if err := os.RemoveAll(in.dir); err != nil {
@@ -98,9 +72,13 @@ func (in *installation) run(ctx context.Context) (*Runtime, error) {
 	return r, publish(filepath.Join(in.dir, recordFile), r)
 }
 
-func (in *installation) checkTools() error {
-	if _, err := exec.LookPath(in.o.Python); err != nil {
-		return ml.Errorf(ml.FailedPrecondition, "There is no %s on this machine: install Python (on Debian: apt install python3-venv), or set runtimes.python.", in.o.Python)
+func (in *installation) checkTools(ctx context.Context) error {
+	if in.base == nil {
+		python, err := findPython(ctx, in.python, in.declaration)
+		if err != nil {
+			return err
+		}
+		in.python = python
 	}
 	if in.wheels == "" {
 		return nil
@@ -108,7 +86,7 @@ func (in *installation) checkTools() error {
 	if st, err := os.Stat(in.wheels); err != nil || !st.IsDir() {
 		return ml.Errorf(ml.InvalidArgument, "The wheelhouse %s is not a folder on the daemon's machine.", in.wheels)
 	}
-	if wheels, _ := filepath.Glob(filepath.Join(in.wheels, "tensorflow-*.whl")); len(wheels) == 0 {
+	if wheels, _ := filepath.Glob(filepath.Join(in.wheels, "tensorflow-*.whl")); in.base == nil && len(wheels) == 0 {
 		return in.missing("tensorflow", nil)
 	}
 	return nil
@@ -116,7 +94,10 @@ func (in *installation) checkTools() error {
 
 func (in *installation) makeVenv(ctx context.Context) error {
 	in.report(Progress{Phase: PhasePrepare, Message: "making a Python environment"})
-	out, err := runTool(ctx, []string{in.o.Python, "-m", "venv", in.dir}, nil)
+	if in.base != nil {
+		return in.layer(ctx)
+	}
+	out, err := runTool(ctx, []string{in.python, "-m", "venv", in.dir}, nil)
 	if err == nil {
 		return nil
 	}
@@ -126,9 +107,24 @@ func (in *installation) makeVenv(ctx context.Context) error {
 	return fmt.Errorf("make a virtual environment: %w: %s", err, out)
 }
 
+// layer makes an environment that has what its base has.
+func (in *installation) layer(ctx context.Context) error {
+	if out, err := runTool(ctx, []string{in.base.Interpreter(), "-m", "venv", "--without-pip", in.dir}, nil); err != nil {
+		return fmt.Errorf("make a virtual environment: %w: %s", err, out)
+	}
+	site, err := layer(in.dir, in.base)
+	if err == nil && in.shim != "" {
+		err = installShim(site, in.shim)
+	}
+	return err
+}
+
 // upgradePip brings pip, which may be as old as the system, up to date. A
 // wheelhouse need not have it: the old one installs too, only with less to tell.
 func (in *installation) upgradePip(ctx context.Context) error {
+	if in.base != nil {
+		return nil
+	}
 	if wheels, _ := filepath.Glob(filepath.Join(in.wheels, "pip-*.whl")); in.wheels == "" || len(wheels) > 0 {
 		in.report(Progress{Phase: PhasePrepare, Message: "updating pip"})
 		args := in.pip("install", "--quiet", "--upgrade", "pip")
@@ -166,12 +162,20 @@ func (in *installation) pipInstall(ctx context.Context) error {
 		bar = "raw"
 	}
 	parse := progressParser{report: in.report}
-	args := append(in.pip("install", "--prefer-binary", "--progress-bar", bar, in.requirement), in.companions()...)
+	args := append(in.pip("install", "--prefer-binary", "--progress-bar", bar), in.requirements()...)
 	out, err := runTool(ctx, args, parse.line)
 	if err == nil || ctx.Err() != nil {
 		return ctx.Err()
 	}
 	return in.explain(out, err)
+}
+
+// requirements are what pip installs.
+func (in *installation) requirements() []string {
+	if in.base != nil {
+		return append([]string{"--constraint", filepath.Join(in.base.Dir, constraintsFile)}, in.packages...)
+	}
+	return slices.Concat([]string{in.requirement(in.o.CUDA)}, in.packages, in.companions())
 }
 
 // companions are packages that trainers expect beside TensorFlow: until 2.20 it
@@ -191,12 +195,13 @@ var missingPattern = regexp.MustCompile(`No matching distribution found for (\S+
 
 // explain turns pip's complaint into ours.
 func (in *installation) explain(out string, err error) error {
-	cause := fmt.Errorf("pip install %s: %w", in.requirement, err)
+	what := strings.Join(in.requirements(), " ")
+	cause := fmt.Errorf("pip install %s: %w", what, err)
 	m := missingPattern.FindStringSubmatch(out)
 	if in.wheels != "" && m != nil {
 		return in.missing(m[1], cause)
 	}
-	message := fmt.Sprintf("pip could not install %s: %s", in.requirement, errorLines(out))
+	message := fmt.Sprintf("pip could not install %s: %s", what, errorLines(out))
 	if in.wheels == "" {
 		message += "\nWithout a network, install from a folder of wheels: hearth runtimes install VERSION --wheelhouse DIR"
 	}
@@ -205,8 +210,21 @@ func (in *installation) explain(out string, err error) error {
 
 func (in *installation) missing(wheel string, cause error) error {
 	return &ml.Error{Kind: ml.FailedPrecondition, Err: cause, Message: fmt.Sprintf(
-		"The wheelhouse %s has no wheel for %s that fits this machine's Python. On a machine with the same Python and a network, fill it with: pip download -d WHEELHOUSE '%s' tensorboard setuptools wheel",
-		in.wheels, wheel, in.requirement)}
+		"The wheelhouse %s has no wheel for %s that fits this machine's Python. On a machine with the same Python and a network, fill it with: pip download -d WHEELHOUSE %s setuptools wheel; or with hearth runtimes export, and import it here",
+		in.wheels, wheel, in.names())}
+}
+
+// names lists everything that a wheelhouse must have, for a command line.
+func (in *installation) names() string {
+	var names []string
+	for d := in.declaration; ; d = shipped[d.base] {
+		if d.base == "" {
+			return strings.Join(append(names, "'"+d.requirement(in.o.CUDA)+"'", "tensorboard"), " ")
+		}
+		for _, p := range d.packages {
+			names = append(names, "'"+p+"'")
+		}
+	}
 }
 
 // freeze notes the versions that the runtime has: what a trainer brings along
@@ -228,10 +246,15 @@ func (in *installation) freeze(ctx context.Context) error {
 const describeScript = `
 import json, platform, sysconfig, os
 import tensorflow
+from importlib import metadata
+try:
+    version = metadata.version("tensorflow")
+except metadata.PackageNotFoundError:
+    version = tensorflow.__version__
 print("\n" + json.dumps({
     "python": platform.python_version(),
     "sitePackages": sysconfig.get_paths()["purelib"],
-    "tensorflow": tensorflow.__version__,
+    "tensorflow": version,
     "tensorflowDir": os.path.dirname(tensorflow.__file__),
 }))
 `
@@ -240,17 +263,29 @@ print("\n" + json.dumps({
 func (in *installation) verify(ctx context.Context) (*Runtime, error) {
 	in.report(Progress{Phase: PhaseVerify, Package: "tensorflow", Message: "importing TensorFlow"})
 	python := filepath.Join(in.dir, "bin", "python")
-	out, err := runTool(ctx, []string{python, "-c", describeScript}, nil)
+	out, err := runTool(ctx, []string{python, "-c", describeScript}, nil, in.variables()...)
 	if err != nil {
 		return nil, &ml.Error{Kind: ml.FailedPrecondition, Message: "TensorFlow was installed but cannot be imported: " + lastLines(out, 10), Err: err}
 	}
 	out = strings.TrimSpace(out)
-	r := &Runtime{Name: in.name, ID: rand.Text(), Dir: in.dir, Installed: ml.At(time.Now())}
+	r := &Runtime{
+		Name: in.name, ID: rand.Text(), Dir: in.dir, Base: in.declaration.base,
+		Environment: in.environment, Installed: ml.At(time.Now()),
+	}
 	if err := json.Unmarshal([]byte(out[strings.LastIndexByte(out, '\n')+1:]), r); err != nil {
 		return nil, fmt.Errorf("read the runtime's description: %w", err)
 	}
 	r.SizeBytes, err = folderSize(in.dir)
 	return r, err
+}
+
+// variables are those of the runtime's jobs.
+func (in *installation) variables() []string {
+	var env []string
+	for name, value := range in.environment {
+		env = append(env, name+"="+value)
+	}
+	return env
 }
 
 func folderSize(dir string) (int64, error) {

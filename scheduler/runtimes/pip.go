@@ -33,13 +33,14 @@ func toolEnv() []string {
 // runTool runs a command to its end and gives the last part of what it wrote.
 // line, if not nil, is called with each line. The command's tree is killed
 // with ctx, and the command also if this process dies: an install that nobody
-// watches must not write into a folder that the next daemon clears.
-func runTool(ctx context.Context, args []string, line func(string)) (string, error) {
+// watches must not write into a folder that the next daemon clears. variables
+// come on top of the daemon's own.
+func runTool(ctx context.Context, args []string, line func(string), variables ...string) (string, error) {
 	// The death signal comes when the thread ends that started the child.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
-	cmd.Env = toolEnv()
+	cmd.Env = append(toolEnv(), variables...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = 5 * time.Second

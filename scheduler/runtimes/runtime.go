@@ -21,6 +21,8 @@ type Runtime struct {
 	// ID is new with each install, so that environments of an older one are
 	// not taken for this one's.
 	ID string `json:"id"`
+	// Base is the runtime that this one is layered on, empty for none.
+	Base string `json:"base,omitempty"`
 	// TensorFlow and Python are full versions, such as 2.21.0 and 3.11.2.
 	TensorFlow string `json:"tensorflow"`
 	Python     string `json:"python"`

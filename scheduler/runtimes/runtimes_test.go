@@ -104,7 +104,7 @@ func TestStore_Install(t *testing.T) {
 	})
 	t.Run("bad names", func(t *testing.T) {
 		s := newStore(t, t.TempDir())
-		for _, name := range []string{"../x", "2", "2.14", "1.15", "latest"} {
+		for _, name := range []string{"../x", "2", "2.14", "1.14", "latest"} {
 			if _, err := s.Install(t.Context(), name, InstallOptions{}, func(Progress) {}); ml.KindOf(err) != ml.InvalidArgument {
 				t.Errorf("%s: %v", name, err)
 			}
@@ -131,7 +131,7 @@ func TestStore_Install(t *testing.T) {
 
 func TestInstallation_Explain(t *testing.T) {
 	out := "Looking in links: /w\nCollecting tensorflow\nERROR: Could not find a version that satisfies the requirement h5py>=3.11 (from tensorflow)\nERROR: No matching distribution found for h5py>=3.11\n"
-	in := &installation{wheels: "/w", requirement: "tensorflow==2.21.0"}
+	in := &installation{Store: &Store{}, wheels: "/w", declaration: shipped["2.21"]}
 	if err := in.explain(out, errors.New("exit status 1")); !strings.Contains(err.Error(), "The wheelhouse /w has no wheel for h5py>=3.11") {
 		t.Errorf("offline: %v", err)
 	}
@@ -386,5 +386,46 @@ func TestRealRuntime(t *testing.T) {
 	answer, err := exec.Command(e.Interpreter(), "-m", "trainer.task").Output()
 	if err != nil || string(answer) != "21\n" {
 		t.Errorf("the trainer said %q, %v", answer, err)
+	}
+}
+
+// realRuntime gives a runtime with a real TensorFlow, and the store that it is in.
+func realRuntime(t *testing.T, name string) (*Store, *Runtime) {
+	t.Helper()
+	dir := os.Getenv("HEARTH_TEST_RUNTIMES")
+	if dir == "" {
+		t.Skip("HEARTH_TEST_RUNTIMES is not set")
+	}
+	s, err := Open(Options{Dir: dir, Environments: t.TempDir(), Default: "2.21", Index: "file:///nonexistent"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := s.Get(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s, r
+}
+
+func TestRealRuntime_TensorFlow1(t *testing.T) {
+	_, r := realRuntime(t, "1.15")
+	if !strings.HasPrefix(r.TensorFlow, "2.15.") || r.Base != "2.15" {
+		t.Errorf("the record is %+v", r)
+	}
+	out, err := exec.Command(r.Interpreter(), "testdata/tensorflow1.py").CombinedOutput()
+	if err != nil || !strings.HasSuffix(string(out), "all of it runs\n") {
+		t.Errorf("%v\n%s", err, lastLines(string(out), 30))
+	}
+}
+
+func TestRealRuntime_Keras2(t *testing.T) {
+	_, r := realRuntime(t, "2.21-keras2")
+	cmd := exec.Command(r.Interpreter(), "-c", "import tensorflow as tf; print(tf.keras.Model.__module__)")
+	for name, value := range r.Environment {
+		cmd.Env = append(cmd.Environ(), name+"="+value)
+	}
+	out, err := cmd.Output()
+	if err != nil || !strings.Contains(string(out), "tf_keras") {
+		t.Errorf("%s, %v", out, err)
 	}
 }

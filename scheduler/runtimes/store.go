@@ -27,6 +27,9 @@ type Options struct {
 	Python string
 	// Index is the package index; empty is what pip is configured with.
 	Index string
+	// Wheelhouse is a folder of wheels that packages come from instead of an
+	// index; empty for none.
+	Wheelhouse string
 	// CUDA asks for NVIDIA's libraries with each TensorFlow.
 	CUDA bool
 	// Executable is the program whose command build-environment builds
@@ -161,6 +164,17 @@ func (s *Store) Resolve(version string) string {
 
 func (s *Store) dir(name string) string { return filepath.Join(s.o.Dir, name) }
 
+// above gives a runtime that is layered on another, empty if none is.
+func (s *Store) above(name string) string {
+	entries, _ := os.ReadDir(s.o.Dir)
+	for _, e := range entries {
+		if r, err := readRuntime(s.dir(e.Name())); err == nil && r.Base == name {
+			return r.Name
+		}
+	}
+	return ""
+}
+
 // Remove deletes a runtime and the environments layered on it. inUse says
 // whether somebody still needs it: its error is Remove's. NOT_FOUND if there
 // is no such runtime, FAILED_PRECONDITION while it is being installed.
@@ -179,6 +193,9 @@ func (s *Store) Remove(name string, inUse func(name string) error) error {
 	}
 	if err := inUse(name); err != nil {
 		return err
+	}
+	if above := s.above(name); above != "" {
+		return ml.Errorf(ml.FailedPrecondition, "Runtime %s is layered on %s. Remove it first.", above, name)
 	}
 	if info.Mode().Type() == fs.ModeSymlink {
 		// The runtime itself belongs to whoever made the link.
