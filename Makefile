@@ -19,6 +19,7 @@ include tools/tensorflow.mk
 # and Go, a MinIO server.
 TEST_RUNTIMES := $(ROOT)/build/runtimes
 TEST_RUNTIME := $(TEST_RUNTIMES)/2.21
+TEST_OTHER_RUNTIMES := $(foreach v,2.21-keras2 2.15 1.15,$(TEST_RUNTIMES)/$(v)/runtime.json)
 TEST_MODELS := $(ROOT)/build/models
 TEST_CLIENTS := $(ROOT)/build/clients
 TEST_GOSTORAGE := $(ROOT)/build/gostorage
@@ -50,7 +51,7 @@ run: ## from nothing to an answered prediction, then keep serving
 test: test-setup ## all tests, with everything they need; what is skipped is named
 	@$(TEST_ENV) go tool -modfile=tools/go.mod gotestsum --format pkgname -- -race -timeout 30m ./...
 
-test-setup: build $(TEST_RUNTIME)/runtime.json $(TEST_MODELS)/.made $(TEST_CLIENTS)/.made $(TEST_GOSTORAGE) $(TEST_MINIO)
+test-setup: build $(TEST_RUNTIME)/runtime.json $(TEST_OTHER_RUNTIMES) $(TEST_MODELS)/.made $(TEST_CLIENTS)/.made $(TEST_GOSTORAGE) $(TEST_MINIO)
 
 soak: test-setup ## the bucket's tests at length: random operations, 200 kills, power cuts, faults
 	@$(TEST_ENV) HEARTH_TEST_LONG=1 go test -timeout 3h -v -run 'TestBucket|TestFaults|Whole' ./tests/
@@ -58,6 +59,19 @@ soak: test-setup ## the bucket's tests at length: random operations, 200 kills, 
 
 $(TEST_RUNTIME)/runtime.json: | build
 	@bin/hearth install-runtime --dir $(TEST_RUNTIMES) 2.21
+
+# TensorFlow 2.15 has wheels for fewer Pythons than 2.21: TEST_PYTHON_2_15 names
+# one where python3 is none of them, and without any the tests say what they skip.
+TEST_PYTHON_2_15 ?= $(shell tools/python.sh 9 11)
+
+$(TEST_RUNTIMES)/2.15/runtime.json $(TEST_RUNTIMES)/1.15/runtime.json: $(TEST_RUNTIMES)/%/runtime.json: | build
+	@if [ -n '$(TEST_PYTHON_2_15)' ]; then bin/hearth install-runtime --dir $(TEST_RUNTIMES) --python '$(TEST_PYTHON_2_15)' $*; \
+	else echo "no Python 3.9 to 3.11 here: the tests skip runtime $*"; fi
+
+$(TEST_RUNTIMES)/1.15/runtime.json: | $(TEST_RUNTIMES)/2.15/runtime.json
+
+$(TEST_RUNTIMES)/2.21-keras2/runtime.json: | $(TEST_RUNTIME)/runtime.json
+	@bin/hearth install-runtime --dir $(TEST_RUNTIMES) 2.21-keras2
 
 $(TEST_MODELS)/.made: $(TEST_RUNTIME)/runtime.json bench/models/make_models.py
 	@echo "making the models that tests and benchmarks use"

@@ -127,6 +127,7 @@ func (a *Appliance) Run(ctx context.Context) error {
 	if a.minio != nil {
 		g.Go(func() error { return a.minio.Run(ctx) })
 	}
+	g.Go(func() error { return a.collectEnvironments(ctx) })
 	g.Go(func() error { return a.awaitReady(ctx) })
 	err := g.Wait()
 	a.lineage.Flush() // what the last requests used

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"time"
 
 	"github.com/pelletier/go-toml/v2"
 
@@ -56,10 +57,12 @@ type StorageConfig struct {
 
 // RuntimesConfig is about TensorFlow installs.
 type RuntimesConfig struct {
-	Default string            `toml:"default"`
-	Aliases map[string]string `toml:"aliases"`
-	Python  string            `toml:"python"`
-	Index   string            `toml:"index"`
+	Default          string            `toml:"default"`
+	Aliases          map[string]string `toml:"aliases"`
+	Python           string            `toml:"python"`
+	Index            string            `toml:"index"`
+	Wheelhouse       string            `toml:"wheelhouse"`
+	KeepEnvironments Duration          `toml:"keep_environments"`
 }
 
 // SchedulerConfig is about training jobs and what they may take.
@@ -90,7 +93,7 @@ func DefaultConfig() Config {
 		Listen:   ListenConfig{Address: "127.0.0.1:8080", Names: []string{}},
 		Log:      LogConfig{Level: "info", Format: "auto"},
 		Storage:  defaultStorage(),
-		Runtimes: RuntimesConfig{Default: "2.21", Aliases: map[string]string{}, Python: "python3"},
+		Runtimes: RuntimesConfig{Default: "2.21", Aliases: map[string]string{}, Python: "python3", KeepEnvironments: Duration(30 * 24 * time.Hour)},
 		Scheduler: SchedulerConfig{
 			JobMemory:     1 << 30,
 			MemoryLimit:   Share{Percent: 80},

@@ -26,7 +26,7 @@ func (a *Appliance) openProcesses(context.Context) error {
 	a.runtimes, err = runtimes.Open(runtimes.Options{
 		Dir: a.path("runtimes"), Environments: a.path("environments"),
 		Default: a.config.Runtimes.Default, Aliases: a.config.Runtimes.Aliases,
-		Python: a.config.Runtimes.Python, Index: a.config.Runtimes.Index,
+		Python: a.config.Runtimes.Python, Index: a.config.Runtimes.Index, Wheelhouse: a.config.Runtimes.Wheelhouse,
 		CUDA: len(a.devices()) > 0, Log: a.component("runtimes"),
 	})
 	if err != nil {

@@ -43,8 +43,8 @@ func (a runtimesAPI) List() ([]ml.Runtime, error) {
 }
 
 // Install implements [hearthv1.Runtimes].
-func (a runtimesAPI) Install(ctx context.Context, name, wheelhouse string, progress func(ml.InstallProgress)) (ml.Runtime, error) {
-	r, err := a.store.Install(ctx, name, runtimes.InstallOptions{Wheelhouse: wheelhouse}, func(p runtimes.Progress) {
+func (a runtimesAPI) Install(ctx context.Context, name, wheelhouse, python string, progress func(ml.InstallProgress)) (ml.Runtime, error) {
+	r, err := a.store.Install(ctx, name, runtimes.InstallOptions{Wheelhouse: wheelhouse, Python: python}, func(p runtimes.Progress) {
 		progress(ml.InstallProgress(p))
 	})
 	if err != nil {

@@ -18,17 +18,18 @@ func installRuntimeMain(args []string) int {
 	flags := flag.NewFlagSet("install-runtime", flag.ContinueOnError)
 	dir := flags.String("dir", "", "folder of the runtimes")
 	wheelhouse := flags.String("wheelhouse", "", "folder of wheels")
+	python := flags.String("python", "", "the Python to use")
 	if err := flags.Parse(args); err != nil || flags.NArg() != 1 || *dir == "" {
 		fmt.Fprintln(os.Stderr, "hearth install-runtime: write --dir DIR VERSION")
 		return exitUsage
 	}
-	if err := installRuntime(*dir, *wheelhouse, flags.Arg(0)); err != nil {
+	if err := installRuntime(*dir, flags.Arg(0), runtimes.InstallOptions{Wheelhouse: *wheelhouse, Python: *python}); err != nil {
 		return report(os.Stderr, err)
 	}
 	return exitOK
 }
 
-func installRuntime(dir, wheelhouse, version string) error {
+func installRuntime(dir, version string, o runtimes.InstallOptions) error {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return fmt.Errorf("find the folder of the runtimes: %w", err)
@@ -40,7 +41,7 @@ func installRuntime(dir, wheelhouse, version string) error {
 		return err
 	}
 	last := ""
-	_, err = store.Install(context.Background(), version, runtimes.InstallOptions{Wheelhouse: wheelhouse}, func(p runtimes.Progress) {
+	_, err = store.Install(context.Background(), version, o, func(p runtimes.Progress) {
 		if text := p.Phase + " " + p.Package; text != last {
 			last = text
 			fmt.Fprintln(os.Stderr, text)

@@ -15,20 +15,26 @@ func runtimesInstallCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "install",
 		Usage:     "Install a version of TensorFlow",
-		ArgsUsage: "VERSION [--wheelhouse DIR]",
-		Description: `Jobs and versions name it as their runtime version. The packages come from the package index that pip is configured for, or, with --wheelhouse, from a folder of wheels on the daemon's machine and from nowhere else.
+		ArgsUsage: "VERSION [--python PYTHON] [--wheelhouse DIR]",
+		Description: `Jobs and versions name it as their runtime version. Beside the versions of TensorFlow there are 2.21-keras2 (Keras 2 on TensorFlow 2.21) and 1.15 (TensorFlow 1's names, tf.contrib included, on 2.15); a runtime that is layered on another installs that too.
+
+Each TensorFlow is made for certain versions of Python; --python picks one. The packages come from the package index that pip is configured for, or, with --wheelhouse, from a folder of wheels on the daemon's machine and from nowhere else.
 
 Examples:
 
 $ hearth runtimes install 2.21
+$ hearth runtimes install 1.15 --python 3.11
 $ hearth runtimes install 2.21 --wheelhouse /media/usb/wheels`,
-		Flags: []cli.Flag{&cli.StringFlag{Name: "wheelhouse", Usage: "`DIR` of wheels; nothing is downloaded"}},
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "python", Usage: "the `PYTHON` to use, as a version such as 3.11 or a program on the daemon's machine"},
+			&cli.StringFlag{Name: "wheelhouse", Usage: "`DIR` of wheels; nothing is downloaded"},
+		},
 		Action: func(c *cli.Context) error {
 			name, err := word(c, "VERSION")
 			if err != nil {
 				return err
 			}
-			request := client.InstallRequest{Name: name}
+			request := client.InstallRequest{Name: name, Python: c.String("python")}
 			if dir := c.String("wheelhouse"); dir != "" {
 				if request.Wheelhouse, err = filepath.Abs(dir); err != nil {
 					return fmt.Errorf("find --wheelhouse: %w", err)

@@ -46,6 +46,7 @@ func (c *Client) RemoveRuntime(ctx context.Context, name string) error {
 type InstallRequest struct {
 	Name       string `json:"name"`
 	Wheelhouse string `json:"wheelhouse,omitempty"`
+	Python     string `json:"python,omitempty"`
 }
 
 // InstallRuntime installs a runtime and hands its progress to step. A runtime

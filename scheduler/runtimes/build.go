@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 
 	"golang.org/x/sys/unix"
 )
@@ -63,11 +64,6 @@ func BuildEnvironment(ctx context.Context, spec EnvironmentSpec, stdout, stderr 
 	if err := os.RemoveAll(spec.Dir); err != nil {
 		return fmt.Errorf("clear the environment: %w", err)
 	}
-	python := filepath.Join(spec.Dir, "bin", "python")
-	args, err := spec.pipArgs(python)
-	if err != nil {
-		return err
-	}
 	tool := func(args ...string) error {
 		cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 		cmd.Stdout, cmd.Stderr = stdout, stderr
@@ -77,6 +73,15 @@ func BuildEnvironment(ctx context.Context, spec EnvironmentSpec, stdout, stderr 
 		return err
 	}
 	if _, err := layer(spec.Dir, spec.Runtime); err != nil {
+		return err
+	}
+	packages, done, err := spec.buildWheels(tool)
+	defer done()
+	if err != nil {
+		return err
+	}
+	args, err := spec.pipArgs(packages)
+	if err != nil {
 		return err
 	}
 	if err := tool(args...); err != nil {
@@ -99,15 +104,50 @@ func layer(dir string, below *Runtime) (site string, err error) {
 	return sites[0], os.WriteFile(filepath.Join(sites[0], layerFile), []byte(line), 0o644)
 }
 
-// pipArgs is the command line that installs the packages with the runtime's
-// pip. What the runtime has, the packages must get on with: a second NumPy
-// under the runtime's TensorFlow would crash it.
-func (s EnvironmentSpec) pipArgs(python string) ([]string, error) {
-	args := []string{
-		s.Runtime.Interpreter(), "-m", "pip", "--python", python, "install",
-		"--no-input", "--disable-pip-version-check", "--no-warn-script-location", "--progress-bar", "off",
-		"--no-build-isolation",
+// buildWheels builds the packages that want a build backend of their own, which
+// pip fetches and keeps apart, and gives the list of packages with these wheels
+// in their places. The others are built with the runtime's setuptools: without
+// a network too, and sooner. done removes what was built.
+func (s EnvironmentSpec) buildWheels(tool func(...string) error) (packages []string, done func(), err error) {
+	dir := s.Dir + ".wheels"
+	done = func() { _ = os.RemoveAll(dir) }
+	for i, p := range s.Packages {
+		own, err := needsBackend(p)
+		if err != nil {
+			return nil, done, fmt.Errorf("read package: %w", err)
+		}
+		if !own {
+			packages = append(packages, p)
+			continue
+		}
+		wheels := filepath.Join(dir, strconv.Itoa(i))
+		args := append(s.pip("wheel"), "--no-deps", "--wheel-dir", wheels)
+		if err := tool(append(append(args, s.source()...), p)...); err != nil {
+			return nil, done, err
+		}
+		built, err := filepath.Glob(filepath.Join(wheels, "*.whl"))
+		if err != nil || len(built) != 1 {
+			return nil, done, fmt.Errorf("build %s: %d wheels came of it, %w", filepath.Base(p), len(built), err)
+		}
+		packages = append(packages, built[0])
 	}
+	return packages, done, nil
+}
+
+// pip is the beginning of a command line of the runtime's pip for this
+// environment.
+func (s EnvironmentSpec) pip(command string) []string {
+	return []string{
+		s.Runtime.Interpreter(), "-m", "pip", "--python", filepath.Join(s.Dir, "bin", "python"), command,
+		"--no-input", "--disable-pip-version-check", "--progress-bar", "off",
+	}
+}
+
+// pipArgs is the command line that installs packages. What the runtime has, they
+// must get on with: a second NumPy under the runtime's TensorFlow would crash
+// it.
+func (s EnvironmentSpec) pipArgs(packages []string) ([]string, error) {
+	args := append(s.pip("install"), "--no-warn-script-location", "--no-build-isolation", "--prefer-binary")
 	constraints := filepath.Join(s.Runtime.Dir, constraintsFile)
 	if _, err := os.Stat(constraints); err == nil {
 		args = append(args, "--constraint", constraints)
@@ -115,7 +155,7 @@ func (s EnvironmentSpec) pipArgs(python string) ([]string, error) {
 		return nil, err
 	}
 	args = append(args, s.source()...)
-	for _, p := range s.Packages {
+	for _, p := range packages {
 		// pip keeps wheels that it built by address; the hash in it keeps it
 		// from taking one of other contents for ours.
 		sum, err := fileSum(p)

@@ -43,8 +43,15 @@ type EnvironmentSpec struct {
 }
 
 // Environment finds the environment for a key, nil if it has not been built.
+// It counts as a use of it: see Collect.
 func (s *Store) Environment(key string) (*Environment, error) {
-	return readEnvironment(filepath.Join(s.o.Environments, key))
+	dir := filepath.Join(s.o.Environments, key)
+	e, err := readEnvironment(dir)
+	if e != nil {
+		now := time.Now()
+		err = os.Chtimes(filepath.Join(dir, environmentFile), now, now)
+	}
+	return e, err
 }
 
 func readEnvironment(dir string) (*Environment, error) {

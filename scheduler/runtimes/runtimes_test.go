@@ -5,9 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -427,5 +429,102 @@ func TestRealRuntime_Keras2(t *testing.T) {
 	out, err := cmd.Output()
 	if err != nil || !strings.Contains(string(out), "tf_keras") {
 		t.Errorf("%s, %v", out, err)
+	}
+}
+
+// Projects whose build backend is not setuptools are built apart.
+func TestRealRuntime_BuildBackends(t *testing.T) {
+	s, r := realRuntime(t, "2.21")
+	s.o.Index = ""
+	backends := map[string]string{
+		"hatchling":   "hatchling.build",
+		"flit_core":   "flit_core.buildapi",
+		"poetry-core": "poetry.core.masonry.api",
+		"setuptools":  "setuptools.build_meta",
+	}
+	var packages []string
+	for _, requires := range slices.Sorted(maps.Keys(backends)) {
+		name := "with_" + strings.ReplaceAll(requires, "-", "_")
+		project := fmt.Sprintf("[build-system]\nrequires = [%q]\nbuild-backend = %q\n[project]\nname = %q\nversion = \"0.1\"\ndescription = \"x\"\n", requires, backends[requires], name)
+		packages = append(packages, sdist(t, time.Now(), name+"-0.1/pyproject.toml", project, name+"-0.1/"+name+"/__init__.py", "\"\"\"x\"\"\"\n"))
+		if apart, err := needsBackend(packages[len(packages)-1]); err != nil || apart != (requires != "setuptools") {
+			t.Errorf("%s apart: %t, %v", requires, apart, err)
+		}
+	}
+	key, err := Key(r, packages)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if err := BuildEnvironment(t.Context(), s.Spec(key, r, packages), &out, &out); err != nil {
+		t.Fatalf("%v\n%s", err, &out)
+	}
+	e, err := s.Environment(key)
+	if err != nil || e == nil {
+		t.Fatalf("%v, %v", e, err)
+	}
+	if out, err := exec.Command(e.Interpreter(), "-c", "import with_hatchling, with_flit_core, with_poetry_core, with_setuptools").CombinedOutput(); err != nil {
+		t.Errorf("%v: %s", err, out)
+	}
+}
+
+func TestStore_Collect(t *testing.T) {
+	s := newStore(t, t.TempDir())
+	old, now := time.Now().Add(-time.Hour), time.Now()
+	make := func(name string, complete bool, used time.Time) string {
+		dir := filepath.Join(s.o.Environments, name)
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if complete {
+			if err := publish(filepath.Join(dir, environmentFile), Environment{Key: name, Dir: dir}); err != nil {
+				t.Fatal(err)
+			}
+			os.Chtimes(filepath.Join(dir, environmentFile), used, used)
+		}
+		os.Chtimes(dir, used, used)
+		return dir
+	}
+	fresh, unused, half := make("fresh", true, now), make("unused", true, old), make("half", false, old)
+	running, asked, building := make("running", true, old), make("asked", true, old), make("building", false, old)
+	if e, err := s.Environment("asked"); e == nil || err != nil {
+		t.Fatal(e, err)
+	}
+	unlock, err := lock(building + lockSuffix)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unlock()
+	removed, err := s.Collect(now.Add(-time.Minute), func(dir string) bool { return dir == running })
+	if err != nil || removed != 2 {
+		t.Errorf("removed %d, %v", removed, err)
+	}
+	for dir, stays := range map[string]bool{fresh: true, unused: false, half: false, running: true, asked: true, building: true} {
+		if _, err := os.Stat(dir); (err == nil) != stays {
+			t.Errorf("%s: %v", filepath.Base(dir), err)
+		}
+	}
+}
+
+func TestFindPython(t *testing.T) {
+	dir := t.TempDir()
+	for _, p := range []string{"3.8", "3.11", "3.14"} {
+		_, minor, _ := strings.Cut(p, ".")
+		if err := os.WriteFile(filepath.Join(dir, "python"+p), []byte("#!/bin/sh\necho 3 "+minor+"\n"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Setenv("PATH", dir+":/bin")
+	if p, err := findPython(t.Context(), "3.11", shipped["2.15"]); err != nil || p != "python3.11" {
+		t.Errorf("%s, %v", p, err)
+	}
+	for _, unfit := range []string{"3.8", filepath.Join(dir, "python3.14")} {
+		_, err := findPython(t.Context(), unfit, shipped["2.15"])
+		if ml.KindOf(err) != ml.InvalidArgument || !strings.Contains(err.Error(), "TensorFlow 2.15.1 needs Python 3.9 to 3.11") || !strings.Contains(err.Error(), "These fit: python3.11.") {
+			t.Errorf("%s: %v", unfit, err)
+		}
+	}
+	if _, err := findPython(t.Context(), "3.7", shipped["2.15"]); ml.KindOf(err) != ml.FailedPrecondition {
+		t.Errorf("a missing one: %v", err)
 	}
 }

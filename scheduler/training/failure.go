@@ -41,6 +41,9 @@ func EnvironmentFailure(exit ml.Exit, stderr string, limit int64) string {
 	case exit.Lost, exit.Code < 0:
 		return what + ": " + reason(exit, "the installer was lost") + "."
 	}
+	if why := pinned(stderr); why != "" {
+		return what + ". " + why
+	}
 	return what + ". " + complaint(stderr)
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -190,6 +191,22 @@ func TestEnvironmentFailure(t *testing.T) {
 	}
 	if got := EnvironmentFailure(ml.Exit{Code: -1, Lost: true, Reason: "the host restarted"}, "", 0); !strings.Contains(got, ": the host restarted.") {
 		t.Errorf("got %q", got)
+	}
+}
+
+func TestEnvironmentFailure_Pins(t *testing.T) {
+	const missing = "ERROR: Could not find a version that satisfies the requirement humanize==99 (from trainer) (from versions: %s)\nERROR: No matching distribution found for humanize==99 (from trainer)\n"
+	for _, c := range []struct{ name, stderr, want string }{
+		{"the runtime's own", "ERROR: Cannot install trainer==0.1 because these package versions have conflicting dependencies.\n\nThe conflict is caused by:\n    trainer 0.1 depends on numpy==2.1.0\n    The user requested (constraint) numpy==1.26.4\n",
+			"trainer 0.1 asks for numpy==2.1.0; the runtime has numpy 1.26.4, which its TensorFlow needs."},
+		{"no such version", fmt.Sprintf(missing, "4.16.0, 4.17.0"), "trainer asks for humanize==99; there are 4.16.0, 4.17.0."},
+		{"no such project", fmt.Sprintf(missing, "none"), "trainer asks for humanize==99, and nothing of that name can be found for this Python."},
+		{"no network", "WARNING: Retrying (Retry(total=4)) after connection broken by 'NewConnectionError('[Errno 111] Connection refused')'\n" + fmt.Sprintf(missing, "none"),
+			"trainer asks for humanize==99, and no package index can be reached from this machine."},
+	} {
+		if got := EnvironmentFailure(ml.Exit{Code: 1}, c.stderr, 0); !strings.HasPrefix(got, "The trainer's packages could not be installed. "+c.want) {
+			t.Errorf("%s: %s", c.name, got)
+		}
 	}
 }
 

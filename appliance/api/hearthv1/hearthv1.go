@@ -29,7 +29,7 @@ type Options struct {
 // ends, since the next caller would only have to start it again.
 type Runtimes interface {
 	List() ([]ml.Runtime, error)
-	Install(ctx context.Context, name, wheelhouse string, progress func(ml.InstallProgress)) (ml.Runtime, error)
+	Install(ctx context.Context, name, wheelhouse, python string, progress func(ml.InstallProgress)) (ml.Runtime, error)
 	Remove(name string) error
 }
 
@@ -73,6 +73,7 @@ func (o Options) install(w http.ResponseWriter, r *http.Request, _ rest.Params) 
 	var req struct {
 		Name       string `json:"name"`
 		Wheelhouse string `json:"wheelhouse"`
+		Python     string `json:"python"`
 	}
 	if err := rest.Decode(r, &req, maxBody); err != nil {
 		return err
@@ -81,7 +82,7 @@ func (o Options) install(w http.ResponseWriter, r *http.Request, _ rest.Params) 
 		return ml.FieldErrorf("name", "Name the runtime to install, such as 2.21.")
 	}
 	lines := newLineWriter(w)
-	runtime, err := o.Runtimes.Install(r.Context(), req.Name, req.Wheelhouse, func(p ml.InstallProgress) { lines.write(p) })
+	runtime, err := o.Runtimes.Install(r.Context(), req.Name, req.Wheelhouse, req.Python, func(p ml.InstallProgress) { lines.write(p) })
 	if err != nil {
 		lines.write(rest.Object(err))
 		return nil
