@@ -19,7 +19,7 @@ func commands() []*cli.Command {
 			runtimesListCommand(), runtimesInstallCommand(), runtimesRemoveCommand()),
 		group("jobs", "Train models",
 			group("submit", "Submit a job", jobsSubmitTrainingCommand()),
-			jobsListCommand(), jobsDescribeCommand(), jobsCancelCommand(), jobsStreamLogsCommand()),
+			jobsListCommand(), jobsQueueCommand(), jobsDescribeCommand(), jobsCancelCommand(), jobsStreamLogsCommand()),
 		group("models", "Manage models",
 			modelsCreateCommand(), modelsListCommand(), modelsDescribeCommand(), modelsDeleteCommand()),
 		group("versions", "Manage versions of models",

@@ -25,8 +25,11 @@ $ hearth jobs submit training digits_1 --package-path trainer --module-name trai
     --job-dir gs://digits/jobs/digits_1 --stream-logs -- --data gs://digits/data/digits.csv.gz
 $ hearth jobs submit training digits_2 --packages gs://digits/trainer-1.0.tar.gz --module-name trainer.task \
     --scale-tier custom --master-machine-type n1-standard-4 --master-accelerator count=1,type=nvidia-tesla-t4
-$ hearth jobs submit training digits_3 --config job.yaml --packages dist/trainer-1.0.tar.gz --staging-bucket gs://digits`,
-		Flags: []cli.Flag{
+$ hearth jobs submit training digits_3 --package-path trainer --module-name trainer.task --job-dir gs://digits/jobs/digits_3 \
+    --scale-tier custom --master-machine-type standard --worker-machine-type standard --worker-count 2 \
+    --parameter-server-machine-type standard --parameter-server-count 1
+$ hearth jobs submit training digits_4 --config job.yaml --packages dist/trainer-1.0.tar.gz --staging-bucket gs://digits`,
+		Flags: slices.Concat([]cli.Flag{
 			&cli.StringFlag{Name: "module-name", Usage: "`MODULE` to run, as python -m does"},
 			&cli.StringFlag{Name: "package-path", Usage: "`DIR` of the Python package to build"},
 			&cli.StringSliceFlag{Name: "packages", Usage: "packages, local or gs://: `FILE`,FILE…"},
@@ -36,14 +39,17 @@ $ hearth jobs submit training digits_3 --config job.yaml --packages dist/trainer
 			&cli.StringFlag{Name: "runtime-version", Usage: "`VERSION` of the runtime (see hearth runtimes list)"},
 			&cli.StringFlag{Name: "python-version", Usage: "`VERSION` of Python, which must be the runtime's"},
 			&cli.StringFlag{Name: "scale-tier", Usage: "`TIER`: basic, basic-gpu, standard-1, premium-1 or custom"},
-			&cli.StringFlag{Name: "master-machine-type", Usage: "machine `TYPE` of the master, for --scale-tier custom"},
-			&cli.StringFlag{Name: "master-accelerator", Usage: "GPUs of the master: `count=N,type=TYPE`"},
+		}, allReplicaFlags(), []cli.Flag{
+			&cli.BoolFlag{Name: "use-chief-in-tf-config", Usage: "call the master chief in TF_CONFIG (--use-chief-in-tf-config=false: master); else the runtime decides"},
+			&cli.IntFlag{Name: "priority", Usage: "0 to 1000; jobs of a higher `PRIORITY` start first"},
+			&cli.DurationFlag{Name: "max-wait-time", Usage: "`TIME` in the queue after which the job fails, such as 2h"},
+			&cli.DurationFlag{Name: "max-running-time", Usage: "`TIME` after which the job is stopped, such as 12h"},
 			&cli.StringFlag{Name: "service-account", Usage: "`ACCOUNT` that the job acts as"},
 			&cli.StringFlag{Name: "config", Usage: "YAML or JSON `FILE` with the job; flags go before it"},
 			&cli.StringSliceFlag{Name: "labels", Usage: "`KEY=VALUE`,KEY=VALUE…"},
 			&cli.BoolFlag{Name: "stream-logs", Usage: "follow the job's log until it ends"},
 			&cli.BoolFlag{Name: "async", Usage: "do not wait for the job (the default)"},
-		},
+		}),
 		Action: submitTraining,
 	}
 }
@@ -98,20 +104,17 @@ func trainingJob(c *cli.Context, id string) (*ml.Job, error) {
 	setIf(c, "region", &in.Region)
 	setIf(c, "runtime-version", &in.RuntimeVersion)
 	setIf(c, "python-version", &in.PythonVersion)
-	setIf(c, "master-machine-type", &in.MasterType)
 	setIf(c, "service-account", &in.ServiceAccount)
 	if c.IsSet("scale-tier") {
 		in.ScaleTier = strings.ToUpper(strings.ReplaceAll(c.String("scale-tier"), "-", "_"))
 	}
-	if c.IsSet("master-accelerator") {
-		accelerator, err := accelerator(c, "master-accelerator")
-		if err != nil {
-			return nil, err
-		}
-		if in.MasterConfig == nil {
-			in.MasterConfig = &ml.ReplicaConfig{}
-		}
-		in.MasterConfig.AcceleratorConfig = accelerator
+	if err := setReplicas(c, in); err != nil {
+		return nil, err
+	}
+	setScheduling(c, in)
+	if c.IsSet("use-chief-in-tf-config") {
+		chief := c.Bool("use-chief-in-tf-config")
+		in.UseChiefInTFConfig = &chief
 	}
 	if args := tail(c); len(args) > 0 {
 		in.Args = args
@@ -130,25 +133,6 @@ func trainingJob(c *cli.Context, id string) (*ml.Job, error) {
 		return nil, misuse(c, "--package-path or --packages is missing")
 	}
 	return job, nil
-}
-
-// accelerator reads count=N,type=TYPE, in any order; either may be missing.
-func accelerator(c *cli.Context, flag string) (*ml.AcceleratorConfig, error) {
-	out := &ml.AcceleratorConfig{Count: 1, Type: "NVIDIA_TESLA_T4"}
-	for part := range strings.SplitSeq(c.String(flag), ",") {
-		key, value, _ := strings.Cut(part, "=")
-		switch key {
-		case "count":
-			if err := out.Count.UnmarshalJSON([]byte(value)); err != nil {
-				return nil, misuse(c, "--%s: the count %v", flag, err)
-			}
-		case "type":
-			out.Type = strings.ToUpper(strings.ReplaceAll(value, "-", "_"))
-		default:
-			return nil, misuse(c, "--%s %s: write count=N,type=TYPE", flag, c.String(flag))
-		}
-	}
-	return out, nil
 }
 
 // stagingFolder gives the bucket and the prefix that packages of a job go

@@ -19,6 +19,12 @@ func (c *Client) Status(ctx context.Context) (*ml.Installation, error) {
 	return out, c.call(ctx, http.MethodGet, "/hearth/v1/status", nil, out)
 }
 
+// Queue gives the jobs that run and those that wait.
+func (c *Client) Queue(ctx context.Context) (*ml.Queue, error) {
+	out := new(ml.Queue)
+	return out, c.call(ctx, http.MethodGet, "/hearth/v1/queue", nil, out)
+}
+
 // CA gives the certificates to trust behind the daemon's proxy, as PEM.
 func (c *Client) CA(ctx context.Context) ([]byte, error) {
 	var out []byte
