@@ -21,6 +21,23 @@ type Process struct {
 	Weight Weight `json:"weight"`
 	// Grace is how long the tree may live on after SIGTERM.
 	Grace time.Duration `json:"grace"`
+	// Sandbox says what of the machine the tree may touch, nil for all that its
+	// user may.
+	Sandbox *Sandbox `json:"sandbox,omitempty"`
+}
+
+// Sandbox keeps a tree to its own files, as far as the host allows. Paths are
+// absolute and must exist.
+type Sandbox struct {
+	// User is the user and group to run as, 0 for the daemon's: without any
+	// privileges then.
+	User uint32 `json:"user,omitempty"`
+	// Read are folders to read and run programs from, beside the system's;
+	// Write are folders to do anything in.
+	Read  []string `json:"read,omitempty"`
+	Write []string `json:"write,omitempty"`
+	// Temp becomes /tmp and /var/tmp for the tree, empty leaves these alone.
+	Temp string `json:"temp,omitempty"`
 }
 
 // Limits bounds a supervised tree. Zero means unbounded.

@@ -28,7 +28,7 @@ const (
 // has a flag for it. Nothing that the process forks can so escape.
 func (s *shim) spawn() (pid int, err error) {
 	p := s.spec.Process
-	path, err := lookPath(p)
+	path, args, err := s.command()
 	if err != nil {
 		return 0, fmt.Errorf("start: %w", err)
 	}
@@ -58,15 +58,26 @@ func (s *shim) spawn() (pid int, err error) {
 	forked := make(chan struct{})
 	go func() {
 		defer close(forked)
-		pid, err = s.fork(path, attr)
+		pid, err = s.fork(path, args, attr)
 	}()
 	<-forked
 	return pid, err
 }
 
+// command gives the program to execute: the process's own, or the one that
+// enters its sandbox first.
+func (s *shim) command() (path string, args []string, err error) {
+	p := s.spec.Process
+	path, err = lookPath(p)
+	if err == nil && p.Sandbox != nil {
+		return "/proc/self/exe", []string{"hearth", "enter-sandbox", s.dir, path}, nil
+	}
+	return path, p.Args, err
+}
+
 // fork runs on a thread of its own, which ends with the goroutine: what a
 // thread has joined and not left ends with it.
-func (s *shim) fork(path string, attr *syscall.ProcAttr) (pid int, err error) {
+func (s *shim) fork(path string, args []string, attr *syscall.ProcAttr) (pid int, err error) {
 	runtime.LockOSThread()
 	own, err := readHierarchies()
 	if err != nil {
@@ -84,7 +95,7 @@ func (s *shim) fork(path string, attr *syscall.ProcAttr) (pid int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	pid, err = syscall.ForkExec(path, p.Args, attr)
+	pid, err = syscall.ForkExec(path, args, attr)
 	if e := leave(); e != nil {
 		fmt.Fprintln(os.Stderr, "hearth task: leave cgroup:", e)
 	}
