@@ -31,6 +31,7 @@ type Config struct {
 	// MachineTypes are by the name that requests use, ScaleTiers by theirs.
 	MachineTypes map[string]MachineConfig `toml:"machine_types"`
 	ScaleTiers   map[string]TierConfig    `toml:"scale_tiers"`
+	Sandbox      SandboxConfig            `toml:"sandbox"`
 	Network      NetworkConfig            `toml:"network"`
 	Predict      PredictConfig            `toml:"predict"`
 }
@@ -71,6 +72,8 @@ type SchedulerConfig struct {
 	JobMemory     Size      `toml:"job_memory"`
 	MemoryLimit   Share     `toml:"memory_limit"`
 	Grace         Duration  `toml:"grace"`
+	PidsLimit     int64     `toml:"pids_limit"`
+	DiskLimit     Share     `toml:"disk_limit"`
 	Ports         PortRange `toml:"ports"`
 	OnHostFailure string    `toml:"on_host_failure"`
 }
@@ -98,6 +101,8 @@ func DefaultConfig() Config {
 			JobMemory:     1 << 30,
 			MemoryLimit:   Share{Percent: 80},
 			Grace:         Duration(10 * second),
+			PidsLimit:     8192,
+			DiskLimit:     Share{Percent: 50},
 			Ports:         PortRange{20000, 20999},
 			OnHostFailure: hostFailureFail,
 		},
@@ -105,6 +110,7 @@ func DefaultConfig() Config {
 			ml.TierStandard1: {Workers: 2, ParameterServers: 1},
 			ml.TierPremium1:  {Workers: 0, ParameterServers: 1},
 		},
+		Sandbox: SandboxConfig{Enabled: true, Users: UserRange{231000, 231999}, Read: []string{}, Write: []string{}},
 		Network: NetworkConfig{Allow: []string{}},
 		Predict: PredictConfig{MaxBody: 64 << 20, MaxInFlight: 256, Timeout: Duration(60 * second)},
 	}

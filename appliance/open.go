@@ -92,12 +92,21 @@ func (a *Appliance) openScheduler(context.Context) error {
 	if err != nil {
 		return err
 	}
+	disk, _, err := diskSpace(a.config.Data)
+	if err != nil {
+		return err
+	}
+	rules, err := a.rules()
+	if err != nil {
+		return err
+	}
 	a.scheduler = scheduler.New(scheduler.Options{
 		DB: a.db, Executor: a.supervisor, Logs: a.logs, Objects: a.objects, Runtimes: a.runtimes,
 		Access:    training.Access{Address: a.door.Addr().String(), CABundle: a.door.CABundle()},
 		SecretKey: []byte(key),
 		CPUs:      a.config.Scheduler.CPUs, Memory: memory, GPUs: a.devices(), GPUError: a.gpuError,
 		Ports: a.config.Scheduler.Ports, Machines: a.config.machines(), MemoryLimit: a.config.Scheduler.MemoryLimit.Of(memory),
+		PidsLimit: a.config.Scheduler.PidsLimit, DiskLimit: a.config.Scheduler.DiskLimit.Of(disk), Rules: rules,
 		Requeue: a.config.Scheduler.OnHostFailure == hostFailureRequeue,
 		Grace:   time.Duration(a.config.Scheduler.Grace), Log: a.component("scheduler"),
 	})

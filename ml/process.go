@@ -15,6 +15,8 @@ type Process struct {
 	Env []string `json:"env"`
 	// Dir is the working folder; it must exist.
 	Dir string `json:"dir"`
+	// Scratch is the folder of the process's own files, which DiskBytes bounds.
+	Scratch string `json:"scratch,omitempty"`
 	// Limits bounds the whole tree.
 	Limits Limits `json:"limits"`
 	// Weight decides who yields when the machine is full.
@@ -47,6 +49,9 @@ type Limits struct {
 	MemoryBytes int64 `json:"memoryBytes,omitempty"`
 	// Pids is the most processes and threads that the tree may hold.
 	Pids int64 `json:"pids,omitempty"`
+	// DiskBytes is the most that the files below the process's Scratch may
+	// take; over it the tree ends and its Exit says OutOfDisk.
+	DiskBytes int64 `json:"diskBytes,omitempty"`
 }
 
 // Weight is a tree's claim on the processor when others want it too.
@@ -68,6 +73,8 @@ type Exit struct {
 	Signal string `json:"signal,omitempty"`
 	// OutOfMemory is true if the tree was ended for its memory.
 	OutOfMemory bool `json:"outOfMemory,omitempty"`
+	// OutOfDisk is true if the tree was ended for the files that it wrote.
+	OutOfDisk bool `json:"outOfDisk,omitempty"`
 	// Stopped is true if the process ended after Hearth asked it to.
 	Stopped bool `json:"stopped,omitempty"`
 	// Lost is true if the supervisor died or the host restarted, so that the
@@ -84,6 +91,8 @@ func (e Exit) Sentence() string {
 	switch {
 	case e.OutOfMemory:
 		return "it was ended for using too much memory"
+	case e.OutOfDisk:
+		return "it was ended for using too much disk"
 	case e.Lost:
 		return "it was lost: " + e.Reason
 	case e.Signal != "":
@@ -104,4 +113,5 @@ const (
 	FileStdout   = "stdout.log"
 	FileStderr   = "stderr.log"
 	FileLogIndex = "log.idx"
+	FileUsage    = "usage.log"
 )

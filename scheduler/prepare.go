@@ -32,7 +32,7 @@ func (s *Scheduler) prepare(ctx context.Context, r *run) (training.Program, erro
 	if err != nil {
 		return none, err
 	}
-	return training.Program{
+	program := training.Program{
 		Project:     r.project,
 		Job:         r.job,
 		Folder:      folder,
@@ -42,8 +42,41 @@ func (s *Scheduler) prepare(ctx context.Context, r *run) (training.Program, erro
 		Secret:      training.Secret(s.o.SecretKey, r.project, r.jobKey.job),
 		Replicas:    r.attempt.Replicas,
 		Limits:      s.limits(r),
+		Rules:       s.o.Rules,
 		Grace:       s.o.Grace,
-	}, nil
+	}
+	return program, s.isolate(r, &program)
+}
+
+// isolate gives the job's folders to a user of its own, where that is possible,
+// and says in its log how it is kept apart.
+func (s *Scheduler) isolate(r *run, p *training.Program) error {
+	log := s.o.Logs.Service(r.attempt.ID)
+	user := r.attempt.Lease.User
+	if p.Rules.Off {
+		log.Info("Isolation: switched off; the job may do all that the daemon's user may.")
+		return nil
+	}
+	files := "it may touch its own files only"
+	if !p.Rules.FilesKept {
+		files = "this host cannot keep it to its own files"
+	}
+	if user == 0 {
+		log.Info("Isolation: as the daemon's user without privileges; %s.", files)
+		return nil
+	}
+	if why := p.Unreachable(); why != "" {
+		log.Info("Isolation: as the daemon's user without privileges, because %s; %s.", why, files)
+		return nil
+	}
+	p.User = user
+	log.Info("Isolation: as user %d; %s.", user, files)
+	for _, replica := range r.attempt.Replicas {
+		if err := p.Folder.Scratch(replica.Task()).Give(user); err != nil {
+			return fmt.Errorf("give the job its folders: %w", err)
+		}
+	}
+	return nil
 }
 
 // tellPlan begins the job's log: what it runs on, and what of the request has
@@ -61,9 +94,11 @@ func (s *Scheduler) tellPlan(r *run, runtime *runtimes.Runtime) {
 }
 
 // limits bounds each of a job's processes. The replicas share the job's memory
-// evenly: one that grows must not push the host out of memory with the others.
+// and disk evenly: one that grows must not push the host out of them with the
+// others.
 func (s *Scheduler) limits(r *run) ml.Limits {
-	return ml.Limits{MemoryBytes: s.o.MemoryLimit / int64(len(r.attempt.Replicas))}
+	n := int64(len(r.attempt.Replicas))
+	return ml.Limits{MemoryBytes: s.o.MemoryLimit / n, Pids: s.o.PidsLimit, DiskBytes: s.o.DiskLimit / n}
 }
 
 // environment finds the environment with the job's packages, or lets a process
@@ -94,6 +129,14 @@ func (s *Scheduler) install(ctx context.Context, r *run, folder training.Folder,
 	scratch := folder.Scratch(training.EnvironmentTask)
 	p.Dir, p.Limits, p.Weight, p.Grace = scratch.Work(), ml.Limits{MemoryBytes: s.o.MemoryLimit}, ml.WeightIdle, s.o.Grace
 	p.Env = append(p.Env, "TMPDIR="+scratch.Temp())
+	p.Scratch, p.Limits.DiskBytes = string(scratch), s.o.DiskLimit
+	if s.o.Rules.Off {
+		p.Sandbox = nil
+	} else {
+		p.Sandbox.Temp = scratch.Temp()
+		p.Sandbox.Read = append(p.Sandbox.Read, s.o.Rules.Read...)
+		p.Sandbox.Write = append(p.Sandbox.Write, string(scratch))
+	}
 	s.o.Logs.Service(r.attempt.ID).Info("Installing the trainer's packages.")
 	if err := s.o.Executor.Start(ctx, r.environment(), p); err != nil {
 		return nil, fmt.Errorf("start the installer: %w", err)

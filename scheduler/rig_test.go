@@ -161,7 +161,7 @@ func openDaemon(dir, runtimesDir string, change func(*scheduler.Options)) (*daem
 		DB: d.db, Executor: executor, Logs: d.logs, Objects: d.objects, Runtimes: store,
 		Access:    training.Access{Address: "127.0.0.1:1", CABundle: "/ca.pem"},
 		SecretKey: []byte("key"),
-		CPUs:      2, Memory: 8 << 30, MemoryLimit: 2 << 30, Ports: [2]int{20000, 20999},
+		CPUs:      2, Memory: 8 << 30, MemoryLimit: 2 << 30, Rules: training.Rules{Off: true}, Ports: [2]int{20000, 20999},
 		Machines: scheduler.Machines{
 			Small: ml.Resources{CPUs: 1, Memory: 1 << 30},
 			Tiers: map[string]scheduler.Tier{ml.TierStandard1: {Workers: 2, ParameterServers: 1}},

@@ -63,6 +63,11 @@ type Options struct {
 	// that a job may use.
 	Machines    Machines
 	MemoryLimit int64
+	// PidsLimit and DiskLimit (bytes) are what each replica may have of
+	// processes and threads, and of files of its own; Rules say what of the
+	// machine jobs may touch.
+	PidsLimit, DiskLimit int64
+	Rules                training.Rules
 	// Requeue lets a job wait for its turn again that the host has failed, as by
 	// a restart; otherwise it ends as FAILED.
 	Requeue bool

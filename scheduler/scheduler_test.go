@@ -107,7 +107,7 @@ func TestScheduler_Failures(t *testing.T) {
 			needy := wheeltest.Wheel{Name: "needy", Version: "1", Files: map[string]string{"needy.py": ""}, Requires: []string{"no-such-package"}}
 			r.put(needy.File(), needy.Bytes())
 			j.TrainingInput.PackageURIs = append(j.TrainingInput.PackageURIs, "gs://data/"+needy.File())
-		}, []string{"The trainer's packages could not be installed. ERROR:", "No matching distribution found for no-such-package"}},
+		}, []string{"The trainer's packages could not be installed. needy asks for no-such-package", "nothing of that name can be found"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			job, _ := r.job(c.name, c.mode)

@@ -12,6 +12,7 @@ type slots struct {
 	total  ml.Resources
 	gpus   []string
 	ports  [2]int
+	users  [2]uint32
 	leases map[jobKey]metadata.Lease
 }
 
@@ -20,6 +21,7 @@ func newSlots(o Options) *slots {
 		total:  ml.Resources{CPUs: o.CPUs, Memory: o.Memory, GPUs: len(o.GPUs)},
 		gpus:   o.GPUs,
 		ports:  o.Ports,
+		users:  o.Rules.Users,
 		leases: map[jobKey]metadata.Lease{},
 	}
 }
@@ -64,7 +66,21 @@ func (s *slots) host() host {
 // An error means that there is no port to be had.
 func (s *slots) offer(d demand) (metadata.Lease, error) {
 	ports, err := s.freePorts(d.ports())
-	return metadata.Lease{Resources: d.need, GPUs: slices.Clone(s.freeGPUs()[:d.need.GPUs]), Ports: ports}, err
+	return metadata.Lease{Resources: d.need, GPUs: slices.Clone(s.freeGPUs()[:d.need.GPUs]), Ports: ports, User: s.freeUser()}, err
+}
+
+// freeUser gives a user that no job runs as, 0 if there is none.
+func (s *slots) freeUser() uint32 {
+	taken := map[uint32]bool{0: true}
+	for _, l := range s.leases {
+		taken[l.User] = true
+	}
+	for user := s.users[0]; user <= s.users[1]; user++ {
+		if !taken[user] {
+			return user
+		}
+	}
+	return 0
 }
 
 func (s *slots) hold(k jobKey, l metadata.Lease) { s.leases[k] = l }

@@ -79,7 +79,7 @@ func timer(deadline time.Time) (<-chan time.Time, func() bool) {
 }
 
 // failed reports whether a replica came to a bad end.
-func failed(e ml.Exit) bool { return e.Code != 0 || e.OutOfMemory || e.Lost }
+func failed(e ml.Exit) bool { return e.Code != 0 || e.OutOfMemory || e.OutOfDisk || e.Lost }
 
 // decisive picks the replica whose end decides the job: the master if it ended
 // by itself and well, otherwise the first that failed by itself. Those that

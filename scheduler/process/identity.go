@@ -41,6 +41,7 @@ func identify(pid int) (process, error) {
 type stat struct {
 	state byte
 	ppid  int
+	ticks int64 // of processor time, its own and its ended children's
 	start uint64
 }
 
@@ -58,6 +59,7 @@ func readStat(pid int) (stat, error) {
 	if st.ppid, err = strconv.Atoi(string(fields[1])); err != nil {
 		return stat{}, err
 	}
+	st.ticks = parseTicks(fields[11:15])
 	st.start, err = strconv.ParseUint(string(fields[19]), 10, 64)
 	return st, err
 }

@@ -1,5 +1,10 @@
 package process
 
+import (
+	"fmt"
+	"os"
+)
+
 // Isolation says how well this host lets processes be kept apart and bounded.
 type Isolation struct {
 	// Level is cgroup-v2, hybrid, cgroup-v1 or "none (process groups only)".
@@ -7,6 +12,13 @@ type Isolation struct {
 	// Detail is one sentence for each thing that holds or does not.
 	Detail []string
 }
+
+// FilesKept reports whether this kernel can keep a process to certain files.
+func FilesKept() bool { return landlockVersion() > 0 }
+
+// CanBecomeOthers reports whether processes can run as other users than the
+// daemon's.
+func CanBecomeOthers() bool { return os.Geteuid() == 0 }
 
 const levelNone = "none (process groups only)"
 
@@ -31,7 +43,11 @@ func (s *Supervisor) Isolation() Isolation {
 	say(g.Memory != "", "memory limits: kept by the kernel", "memory limits: by sampling; a fast program can overshoot for a moment")
 	say(g.CPU != "", "training yields the processor to serving: by cgroup weight", "training does not yield the processor to serving")
 	say(g.Pids != "", "limits on the number of processes: kept by the kernel", "limits on the number of processes: not kept")
-	i.Detail = append(i.Detail, "processes run as the user of the daemon and can read and write all that it can")
+	if v := landlockVersion(); v > 0 {
+		i.Detail = append(i.Detail, fmt.Sprintf("a job's files: kept to its own by landlock (version %d)", v))
+	} else {
+		i.Detail = append(i.Detail, "a job's files: this kernel has no landlock; a job can touch all that its user can")
+	}
 	i.Detail = append(i.Detail, s.placement.notes...)
 	return i
 }

@@ -26,11 +26,14 @@ type supervision struct {
 	exit        *ml.Exit // set once the main process has ended
 	stopped     bool     // SIGTERM was sent
 	outOfMemory bool     // the tree is over its limit
+	outOfDisk   bool     // so are its files
+	usage       *usage
 
 	grace     <-chan time.Time
 	killing   <-chan time.Time // set while the tree is being killed
 	killUntil time.Time
 	sample    <-chan time.Time
+	note      <-chan time.Time // of usage
 	deleted   <-chan struct{}
 }
 
@@ -38,7 +41,8 @@ type supervision struct {
 // ends by itself, what it leaves behind is killed at once; if it was asked to
 // end, the others have the rest of the grace period.
 func (s *shim) supervise(pid int) ml.Exit {
-	v := &supervision{shim: s, main: pid, deleted: s.marker.deleted}
+	v := &supervision{shim: s, main: pid, deleted: s.marker.deleted, usage: newUsage(s.tree, s.dir, s.spec.Process)}
+	v.note = time.After(usageEvery)
 	if s.spec.Process.Limits.MemoryBytes > 0 {
 		v.sample = time.After(sampleEvery)
 	}
@@ -65,6 +69,8 @@ func (s *shim) supervise(pid int) ml.Exit {
 			v.kill()
 		case <-v.sample:
 			v.checkMemory()
+		case <-v.note:
+			v.noteUsage()
 		}
 	}
 	return v.result(0)
@@ -134,18 +140,33 @@ func (v *supervision) checkMemory() {
 	v.sample = time.After(max(sampleEvery, sampleBackoff*time.Since(began)))
 }
 
+// noteUsage notes what the tree uses, and ends one whose files are over their
+// limit.
+func (v *supervision) noteUsage() {
+	s := v.usage.sample(false)
+	v.note = time.After(usageEvery)
+	if limit := v.spec.Process.Limits.DiskBytes; limit > 0 && s.Disk > limit && v.killing == nil {
+		v.outOfDisk = true
+		v.kill()
+	}
+}
+
 // result says how it ended; left is how many processes cannot be killed.
 func (v *supervision) result(left int) ml.Exit {
+	v.usage.sample(true)
 	if v.exit == nil {
 		v.exit = &ml.Exit{Code: -1, Lost: true, Ended: ml.At(time.Now())}
 	}
 	exit := *v.exit
 	exit.OutOfMemory = v.outOfMemory && exit.Code != 0
+	exit.OutOfDisk = v.outOfDisk
 	exit.Stopped = v.stopped && exists(v.dir, fileStop)
 	limit := v.spec.Process.Limits.MemoryBytes
 	switch {
 	case left > 0:
 		exit.Reason = fmt.Sprintf("%d of its processes could not be killed", left)
+	case exit.OutOfDisk:
+		exit.Reason = fmt.Sprintf("its files took more than their limit of %.1f MiB", float64(v.spec.Process.Limits.DiskBytes)/(1<<20))
 	case exit.OutOfMemory && limit == 0:
 		exit.Reason = "the host ran out of memory"
 	case exit.OutOfMemory:

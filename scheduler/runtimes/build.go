@@ -61,7 +61,7 @@ func BuildEnvironment(ctx context.Context, spec EnvironmentSpec, stdout, stderr 
 	if e, err := readEnvironment(spec.Dir); err != nil || e != nil {
 		return err
 	}
-	if err := os.RemoveAll(spec.Dir); err != nil {
+	if err := clearFolder(spec.Dir); err != nil {
 		return fmt.Errorf("clear the environment: %w", err)
 	}
 	tool := func(args ...string) error {
@@ -93,6 +93,19 @@ func BuildEnvironment(ctx context.Context, spec EnvironmentSpec, stdout, stderr 
 	return publish(filepath.Join(spec.Dir, environmentFile), spec.record())
 }
 
+// clearFolder makes an empty folder of dir, which stays if it is there: the
+// installer may be kept to it.
+func clearFolder(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return os.MkdirAll(dir, 0o755)
+	}
+	for _, e := range entries {
+		err = errors.Join(err, os.RemoveAll(filepath.Join(dir, e.Name())))
+	}
+	return err
+}
+
 // layer puts a runtime's packages behind those of the virtual environment dir,
 // and gives the folder of these.
 func layer(dir string, below *Runtime) (site string, err error) {
@@ -109,7 +122,10 @@ func layer(dir string, below *Runtime) (site string, err error) {
 // in their places. The others are built with the runtime's setuptools: without
 // a network too, and sooner. done removes what was built.
 func (s EnvironmentSpec) buildWheels(tool func(...string) error) (packages []string, done func(), err error) {
-	dir := s.Dir + ".wheels"
+	dir, err := os.MkdirTemp("", "wheels-")
+	if err != nil {
+		return nil, func() {}, err
+	}
 	done = func() { _ = os.RemoveAll(dir) }
 	for i, p := range s.Packages {
 		own, err := needsBackend(p)

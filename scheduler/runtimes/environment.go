@@ -75,12 +75,49 @@ func (s *Store) Spec(key string, r *Runtime, packages []string) EnvironmentSpec 
 }
 
 // BuildProcess gives the process that builds an environment. It writes the
-// spec to specFile for it. Folder, limits and the like are the caller's.
+// spec to specFile for it. Folder, limits and the like are the caller's. The
+// process needs to read and write only what its Sandbox has, and what the caller
+// adds: packages bring code that runs while they are built.
 func (s *Store) BuildProcess(spec EnvironmentSpec, specFile string) (ml.Process, error) {
 	if err := publish(specFile, spec); err != nil {
 		return ml.Process{}, fmt.Errorf("write the environment's specification: %w", err)
 	}
-	return ml.Process{Args: []string{s.o.Executable, "build-environment", specFile}, Env: installerEnv()}, nil
+	lock := spec.Dir + lockSuffix
+	f, err := os.OpenFile(lock, os.O_CREATE|os.O_RDWR, 0o644)
+	if err == nil {
+		err = errors.Join(f.Close(), os.MkdirAll(spec.Dir, 0o755))
+	}
+	if err != nil {
+		return ml.Process{}, fmt.Errorf("make the environment's folder: %w", err)
+	}
+	reads := append(spec.Runtime.Folders(), specFile, filepath.Dir(specFile))
+	for _, place := range []string{s.o.Wheelhouse, os.Getenv("PIP_FIND_LINKS"), configFolder(), executableFile(s.o.Executable)} {
+		if place != "" {
+			reads = append(reads, place)
+		}
+	}
+	return ml.Process{
+		Args: []string{s.o.Executable, "build-environment", specFile}, Env: append(installerEnv(), "PIP_NO_CACHE_DIR=1"),
+		Sandbox: &ml.Sandbox{Read: reads, Write: []string{spec.Dir, lock}},
+	}, nil
+}
+
+// configFolder is where the daemon's user has pip's configuration.
+func configFolder() string {
+	home, err := os.UserConfigDir()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(home, "pip")
+}
+
+// executableFile is the file behind a program, which may be a link of /proc.
+func executableFile(program string) string {
+	real, err := filepath.EvalSymlinks(program)
+	if err != nil {
+		return program
+	}
+	return real
 }
 
 // installerEnv is what of the daemon's environment an install may need: how

@@ -40,6 +40,19 @@ type Runtime struct {
 // Interpreter gives the path of the runtime's own Python.
 func (r *Runtime) Interpreter() string { return filepath.Join(r.Dir, "bin", "python") }
 
+// Folders are what a program on the runtime reads: the runtime, the one below it
+// and the Python that they were made with.
+func (r *Runtime) Folders() []string {
+	folders := []string{r.Dir}
+	if lib, ok := strings.CutSuffix(r.TensorFlowDir, "/site-packages/tensorflow"); ok {
+		folders = append(folders, filepath.Dir(filepath.Dir(lib)))
+	}
+	if python, err := filepath.EvalSymlinks(r.Interpreter()); err == nil {
+		folders = append(folders, filepath.Dir(filepath.Dir(python)))
+	}
+	return folders
+}
+
 // CheckPython reports whether a request for a Python version, such as "3.11",
 // can be met; field is the JSON path to blame.
 func (r *Runtime) CheckPython(field, version string) error {

@@ -17,6 +17,8 @@ func Failure(r ml.Replica, exit ml.Exit, stderr string, limit int64) string {
 	switch {
 	case exit.OutOfMemory:
 		return who + fmt.Sprintf("ran out of memory (limit %s).", gib(limit))
+	case exit.OutOfDisk:
+		return who + "was ended: " + reason(exit, "its files took too much of the disk") + "."
 	case exit.Lost:
 		return who + "was lost: " + reason(exit, "nobody saw it end") + "."
 	case exit.Code < 0:

@@ -43,7 +43,7 @@ func (f Folder) EnvironmentSpec() string { return filepath.Join(string(f), "envi
 
 // Prepare makes the folders in which the tasks work. What is there stays.
 func (f Folder) Prepare(tasks ...string) error {
-	dirs := []string{string(f), f.packages()}
+	dirs := []string{string(f), f.packages(), f.scratch()}
 	for _, t := range tasks {
 		s := f.Scratch(t)
 		dirs = append(dirs, s.Work(), s.Temp(), s.Home())
@@ -53,7 +53,8 @@ func (f Folder) Prepare(tasks ...string) error {
 			return fmt.Errorf("make the attempt's folder: %w", err)
 		}
 	}
-	return nil
+	// Users of their own must come to their folders, and see no others.
+	return errors.Join(os.Chmod(string(f), 0o711), os.Chmod(f.scratch(), 0o711))
 }
 
 // Clear removes what only living processes need; logs and exit status stay.

@@ -38,9 +38,12 @@ type Program struct {
 	Secret string
 	// Replicas are all of the job's processes and what each has of its lease.
 	Replicas []metadata.Replica
-	// Limits bounds each of them.
+	// Limits bounds each of them, Rules say what they may touch.
 	Limits ml.Limits
-	Grace  time.Duration
+	Rules  Rules
+	// User is the one leased for the job, 0 for none.
+	User  uint32
+	Grace time.Duration
 }
 
 // Process describes a replica to the supervisor.
@@ -54,13 +57,16 @@ func (p Program) Process(r metadata.Replica) (ml.Process, error) {
 	if in.JobDir != "" {
 		args = append(args, "--job-dir", in.JobDir)
 	}
+	scratch := p.Folder.Scratch(r.Task())
 	return ml.Process{
-		Args:   args,
-		Env:    env,
-		Dir:    p.Folder.Scratch(r.Task()).Work(),
-		Limits: p.Limits,
-		Weight: ml.WeightIdle,
-		Grace:  p.Grace,
+		Args:    args,
+		Env:     env,
+		Dir:     scratch.Work(),
+		Scratch: string(scratch),
+		Limits:  p.Limits,
+		Weight:  ml.WeightIdle,
+		Grace:   p.Grace,
+		Sandbox: p.sandbox(scratch),
 	}, nil
 }
 

@@ -58,6 +58,8 @@ type Lease struct {
 	GPUs []string `json:"gpus,omitempty"`
 	// Ports are reserved on the loopback address.
 	Ports []int `json:"ports,omitempty"`
+	// User is the one that the processes run as, 0 for the daemon's.
+	User uint32 `json:"user,omitempty"`
 }
 
 func attemptKey(project, job string, n int) []byte { return numbered(project+"/"+job, uint64(n)) }
