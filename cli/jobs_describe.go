@@ -5,6 +5,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"hearth/cli/client"
 	"hearth/ml"
 )
 
@@ -13,13 +14,19 @@ func jobsDescribeCommand() *cli.Command {
 		Name:      "describe",
 		Usage:     "Show a job",
 		ArgsUsage: "JOB",
-		Description: `With --lineage it also shows which objects the job has read and written, and with --format table only these.
+		Description: `With --usage it draws what each replica used of processors, memory, disk and GPUs over time; with --format json or yaml it prints the numbers.
+
+With --lineage it also shows which objects the job has read and written, and with --format table only these.
 
 Examples:
 
 $ hearth jobs describe digits_1
+$ hearth jobs describe digits_1 --usage
 $ hearth jobs describe digits_1 --lineage --format table`,
-		Flags: []cli.Flag{&cli.BoolFlag{Name: "lineage", Usage: "show what the job has read and written in the bucket"}},
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "usage", Usage: "draw what the job's replicas used over time"},
+			&cli.BoolFlag{Name: "lineage", Usage: "show what the job has read and written in the bucket"},
+		},
 		Action: func(c *cli.Context) error {
 			id, err := word(c, "JOB")
 			if err != nil {
@@ -28,6 +35,9 @@ $ hearth jobs describe digits_1 --lineage --format table`,
 			daemon, err := connect(c)
 			if err != nil {
 				return err
+			}
+			if c.Bool("usage") {
+				return describeUsage(c, daemon, id)
 			}
 			job, err := daemon.Job(c.Context, id)
 			if err != nil {
@@ -49,6 +59,18 @@ $ hearth jobs describe digits_1 --lineage --format table`,
 			}{job, lineage})
 		},
 	}
+}
+
+func describeUsage(c *cli.Context, daemon *client.Client, id string) error {
+	usage, err := daemon.JobUsage(c.Context, id)
+	if err != nil {
+		return err
+	}
+	if c.IsSet("format") {
+		return printValue(c, usage)
+	}
+	drawUsage(c.App.Writer, usage, !isTerminal(c.App.Writer))
+	return nil
 }
 
 // lineageRow is a line of the table of what a job has read and written.

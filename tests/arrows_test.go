@@ -40,6 +40,7 @@ var arrows = []struct{ folder, may, reason string }{
 	{"storage/metadata", "ml ml/crash", "knows the vocabulary only"},
 	{"storage/object", "ml ml/crash", "knows the vocabulary only"},
 	{"storage/logs", "ml", "knows the vocabulary only"},
+	{"storage/metrics", "ml", "knows the vocabulary only"},
 	{"storage/lineage", "ml", "knows the vocabulary only"},
 	{"tests", "*", "tests may look everywhere"},
 }

@@ -36,3 +36,9 @@ func (c *Client) JobLineage(ctx context.Context, id string) (*ml.Lineage, error)
 	out := new(ml.Lineage)
 	return out, c.call(ctx, http.MethodGet, "/hearth/v1/projects/"+c.project+"/jobs/"+segment(id)+"/lineage", nil, out)
 }
+
+// JobUsage gives what the replicas of a job have used over time.
+func (c *Client) JobUsage(ctx context.Context, id string) (*ml.Usage, error) {
+	out := new(ml.Usage)
+	return out, c.call(ctx, http.MethodGet, "/hearth/v1/projects/"+c.project+"/jobs/"+segment(id)+"/usage", nil, out)
+}

@@ -20,6 +20,9 @@ type Options struct {
 	// Lineage tells what a job has read and written; NOT_FOUND if there is no
 	// such job.
 	Lineage func(project, job string) (ml.Lineage, error)
+	// Usage tells what the replicas of a job have used; NOT_FOUND if it has not
+	// been started.
+	Usage func(project, job string) (ml.Usage, error)
 	// Reindex makes the bucket's index anew and calls progress on the way.
 	Reindex func(ctx context.Context, progress func(object.Reindexed)) (object.Reindexed, error)
 }
@@ -52,6 +55,9 @@ func New(o Options) http.Handler {
 	})
 	m.Handle("GET", "/hearth/v1/projects/{project}/jobs/{job}/lineage", func(_ *http.Request, p rest.Params) (any, error) {
 		return o.Lineage(p.Get("project"), p.Get("job"))
+	})
+	m.Handle("GET", "/hearth/v1/projects/{project}/jobs/{job}/usage", func(_ *http.Request, p rest.Params) (any, error) {
+		return o.Usage(p.Get("project"), p.Get("job"))
 	})
 	m.HandleRaw("POST", "/hearth/v1/storage:reindex", (&reindexer{run: o.Reindex}).serve)
 	m.HandleRaw("GET", "/hearth/v1/ca", func(w http.ResponseWriter, _ *http.Request, _ rest.Params) error {
