@@ -73,6 +73,7 @@ type SchedulerConfig struct {
 	MemoryLimit   Share     `toml:"memory_limit"`
 	Grace         Duration  `toml:"grace"`
 	PidsLimit     int64     `toml:"pids_limit"`
+	LogLimit      Size      `toml:"log_limit"`
 	DiskLimit     Share     `toml:"disk_limit"`
 	Ports         PortRange `toml:"ports"`
 	OnHostFailure string    `toml:"on_host_failure"`
@@ -102,6 +103,7 @@ func DefaultConfig() Config {
 			MemoryLimit:   Share{Percent: 80},
 			Grace:         Duration(10 * second),
 			PidsLimit:     8192,
+			LogLimit:      4 << 30,
 			DiskLimit:     Share{Percent: 50},
 			Ports:         PortRange{20000, 20999},
 			OnHostFailure: hostFailureFail,

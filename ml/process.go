@@ -52,6 +52,9 @@ type Limits struct {
 	// DiskBytes is the most that the files below the process's Scratch may
 	// take; over it the tree ends and its Exit says OutOfDisk.
 	DiskBytes int64 `json:"diskBytes,omitempty"`
+	// LogBytes is the most that each of the two log files keeps; of longer ones
+	// the beginning is dropped.
+	LogBytes int64 `json:"logBytes,omitempty"`
 }
 
 // Weight is a tree's claim on the processor when others want it too.
@@ -113,5 +116,6 @@ const (
 	FileStdout   = "stdout.log"
 	FileStderr   = "stderr.log"
 	FileLogIndex = "log.idx"
+	FileLogDrop  = "log.dropped"
 	FileUsage    = "usage.log"
 )

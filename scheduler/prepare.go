@@ -98,7 +98,7 @@ func (s *Scheduler) tellPlan(r *run, runtime *runtimes.Runtime) {
 // others.
 func (s *Scheduler) limits(r *run) ml.Limits {
 	n := int64(len(r.attempt.Replicas))
-	return ml.Limits{MemoryBytes: s.o.MemoryLimit / n, Pids: s.o.PidsLimit, DiskBytes: s.o.DiskLimit / n}
+	return ml.Limits{MemoryBytes: s.o.MemoryLimit / n, Pids: s.o.PidsLimit, DiskBytes: s.o.DiskLimit / n, LogBytes: s.o.LogLimit / 2}
 }
 
 // environment finds the environment with the job's packages, or lets a process

@@ -67,7 +67,9 @@ type Options struct {
 	// processes and threads, and of files of its own; Rules say what of the
 	// machine jobs may touch.
 	PidsLimit, DiskLimit int64
-	Rules                training.Rules
+	// LogLimit is how much of a replica's log is kept, in bytes.
+	LogLimit int64
+	Rules    training.Rules
 	// Requeue lets a job wait for its turn again that the host has failed, as by
 	// a restart; otherwise it ends as FAILED.
 	Requeue bool

@@ -13,10 +13,13 @@ import (
 )
 
 // How often the sizes of the log files are noted: at most, and where the
-// kernel does not tell of writes.
+// kernel does not tell of writes. With every 100,000 marks it becomes rarer, or
+// the index of a talkative job would outgrow its log.
 const (
-	markSpacing = 5 * time.Millisecond
-	markPolling = 50 * time.Millisecond
+	markSpacing  = 5 * time.Millisecond
+	markPolling  = 50 * time.Millisecond
+	rareSpacing  = 100 * time.Millisecond
+	marksAtFirst = 100_000
 )
 
 // marker notes in log.idx when the log files grow. The child writes straight
@@ -26,6 +29,7 @@ type marker struct {
 	stdout, stderr, index *os.File
 	events                *os.File // inotify; nil where there is none to be had
 	last                  ml.LogMark
+	quota                 logQuota
 	stop, stopped         chan struct{}
 
 	dir     string
@@ -90,7 +94,7 @@ func (m *marker) run() {
 	pause := time.NewTimer(0)
 	defer pause.Stop()
 	for {
-		spacing := markSpacing
+		spacing := m.spacing()
 		if m.events == nil {
 			spacing = markPolling
 		} else if !m.await() {
@@ -98,6 +102,7 @@ func (m *marker) run() {
 		}
 		before := m.last
 		m.note(false)
+		m.quota.keep(m)
 		if m.last == before { // then what woke us?
 			if _, err := os.Lstat(m.dir); errors.Is(err, fs.ErrNotExist) {
 				close(m.deleted)
@@ -111,6 +116,12 @@ func (m *marker) run() {
 		case <-pause.C:
 		}
 	}
+}
+
+// spacing is the time to the next mark at least.
+func (m *marker) spacing() time.Duration {
+	n := size(m.index) / ml.LogMarkSize
+	return min(rareSpacing, markSpacing*time.Duration(1+n/marksAtFirst))
 }
 
 // await blocks until something happens; false means that it is over. What has

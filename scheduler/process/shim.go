@@ -185,6 +185,7 @@ func (s *shim) start() (pid int, err error) {
 	if s.marker, err = openMarker(s.dir); err != nil {
 		return 0, fmt.Errorf("open log files: %w", err)
 	}
+	s.marker.quota.limit = p.Limits.LogBytes
 	go s.marker.run()
 	return s.spawn()
 }

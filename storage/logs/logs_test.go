@@ -540,3 +540,59 @@ func TestStore_Tail(t *testing.T) {
 		}
 	})
 }
+
+func TestStore_Entries_Structured(t *testing.T) {
+	a := newAttempts(t)
+	p := a.process(1, master)
+	p.stdout(`{"severity":"WARNING","message":"low","step":3}` + "\n" + `{"levelname":"error","msg":"bad"}` + "\n" + `{"message":"plain"}` + "\n" + `{"loss":0.5}` + "\n" + `{"message":` + "\n")
+	p.stderr(`{"level":"info","message":"quiet"}` + "\n" + `{"message":"loud"}` + "\n")
+	p.marked(ms(1))
+	a.want(Query{},
+		`1 master-replica-0 WARNING "low"`, `1 master-replica-0 ERROR "bad"`, `1 master-replica-0 INFO "plain"`,
+		`1 master-replica-0 INFO "{\"loss\":0.5}"`, `1 master-replica-0 INFO "{\"message\":"`,
+		`1 master-replica-0 INFO "quiet"`, `1 master-replica-0 ERROR "loud"`)
+	entries := a.entries(Query{})
+	if got := string(entries[0].Payload); got != `{"severity":"WARNING","message":"low","step":3}` {
+		t.Errorf("payload %s", got)
+	}
+	if got := string(entries[1].Payload); got != `{"levelname":"error","message":"bad","msg":"bad"}` {
+		t.Errorf("payload %s", got)
+	}
+	if entries[3].Payload != nil {
+		t.Errorf("payload %s", entries[3].Payload)
+	}
+}
+
+func TestStore_Entries_Dropped(t *testing.T) {
+	a := newAttempts(t)
+	p := a.process(1, master)
+	p.stdout("one\n")
+	p.marked(ms(1))
+	p.stdout("two\n")
+	p.marked(ms(2))
+	p.stdout("three\nfour\n")
+	p.marked(ms(3))
+	// "one", "two" and the first letter of "three" are gone.
+	p.append(ml.FileLogDrop, []byte(`{"stdout":9,"stderr":0}`))
+	want := []string{
+		`3 master-replica-0 WARNING "[The first 9 bytes of this log are gone: it grew beyond its limit.]"`,
+		`3 master-replica-0 INFO "hree"`, `3 master-replica-0 INFO "four"`,
+	}
+	a.want(Query{}, want...)
+	t.Run("one by one", func(t *testing.T) {
+		var got []string
+		q := Query{Limit: 1}
+		for {
+			entries := a.entries(q)
+			if len(entries) == 0 {
+				break
+			}
+			got = append(got, lines(entries)...)
+			q.From, q.AfterID = entries[0].Time, entries[0].InsertID
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Error(diff)
+		}
+	})
+	t.Run("from the middle of what is gone", func(t *testing.T) { a.want(Query{From: ms(2)}, want...) })
+}

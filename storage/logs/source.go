@@ -55,11 +55,11 @@ func openFile(path string) (source, error) {
 }
 
 // lineStart gives the offset at which the line that holds offset off begins;
-// off itself if the byte before it ends a line.
-func lineStart(src source, off int64) (int64, error) {
+// off itself if the byte before it ends a line. Before floor there is nothing.
+func lineStart(src source, off, floor int64) (int64, error) {
 	buf := make([]byte, 4<<10)
-	for off > 0 {
-		n := min(int64(len(buf)), off)
+	for off > floor {
+		n := min(int64(len(buf)), off-floor)
 		if _, err := src.ReadAt(buf[:n], off-n); err != nil {
 			return 0, err
 		}
@@ -71,7 +71,7 @@ func lineStart(src source, off int64) (int64, error) {
 			buf = make([]byte, bufferSize)
 		}
 	}
-	return 0, nil
+	return floor, nil
 }
 
 // offsetDigits is how many hexadecimal digits an InsertID ends in.

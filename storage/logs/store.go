@@ -2,6 +2,7 @@ package logs
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -59,6 +60,9 @@ type Entry struct {
 	// Task is the process that wrote it, such as master-replica-0.
 	Task    string
 	Message string
+	// Payload is the line where that is a JSON object, of which Message is a
+	// part.
+	Payload json.RawMessage
 }
 
 // Query asks for entries of one job, of all its attempts and tasks.

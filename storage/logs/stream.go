@@ -1,7 +1,9 @@
 package logs
 
 import (
+	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -21,6 +23,11 @@ type stream struct {
 	skip     int64     // lines that end here or before are older than From
 	ended    bool      // the process has ended: its files will not grow
 	exitTime time.Time // when that became known; not before the last mark
+	// dropped is how much of the beginning is gone; notice is the entry that
+	// says so, and held the first one after it.
+	dropped int64
+	notice  bool
+	held    *Entry
 }
 
 // openProcess adds the streams of the process in dir.
@@ -39,12 +46,17 @@ func (r *reader) openProcess(dir string, attempt int, task string) error {
 	if err != nil {
 		return err
 	}
+	dropped, err := readDrop(filepath.Join(dir, ml.FileLogDrop))
+	if err != nil {
+		return err
+	}
 	for number, name := range []string{streamStdout: ml.FileStdout, streamStderr: ml.FileStderr} {
 		src, err := r.file(filepath.Join(dir, name))
 		if err != nil {
 			return err
 		}
 		s := &stream{query: &r.query, task: task, number: number, prefix: idPrefix(attempt, task, number), ended: !exit.IsZero(), exitTime: exit}
+		s.dropped = min(src.Size(), dropped[number])
 		wanted, err := s.seek(newMarks(index), src)
 		if err != nil {
 			return err
@@ -54,6 +66,22 @@ func (r *reader) openProcess(dir string, attempt int, task string) error {
 		}
 	}
 	return nil
+}
+
+// readDrop gives how much of the two files is gone.
+func readDrop(path string) (dropped [2]int64, err error) {
+	b, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return dropped, nil
+	}
+	if err != nil {
+		return dropped, err
+	}
+	var d ml.LogDrop
+	if err := json.Unmarshal(b, &d); err != nil {
+		return dropped, fmt.Errorf("read %s: %w", path, err)
+	}
+	return [2]int64{streamStdout: d.Stdout, streamStderr: d.Stderr}, nil
 }
 
 // exitTime is when exit.json was written, zero if it is not there.
@@ -106,9 +134,10 @@ func (s *stream) seek(m marks, src source) (bool, error) {
 		}
 		start = max(start, min(off, reached))
 	}
-	if start, err = lineStart(src, min(start, limit)); err != nil {
+	if start, err = lineStart(src, max(min(start, limit), s.dropped), s.dropped); err != nil {
 		return false, err
 	}
+	s.notice = s.dropped > 0 && start == s.dropped
 	s.marks = m.from(first)
 	s.lines = newLineReader(src, start, limit, s.ended)
 	return true, nil
@@ -134,6 +163,28 @@ func (s *stream) readable(m marks, src source) (int64, error) {
 }
 
 func (s *stream) next() (Entry, bool, error) {
+	if e := s.held; e != nil {
+		s.held = nil
+		return *e, true, nil
+	}
+	e, ok, err := s.nextLine()
+	if !s.notice || !ok || err != nil {
+		return e, ok, err
+	}
+	s.notice = false
+	notice := Entry{
+		Time: e.Time, InsertID: insertID(s.prefix, s.dropped-1), Severity: SeverityWarning, Task: s.task,
+		Message: fmt.Sprintf("[The first %d bytes of this log are gone: it grew beyond its limit.]", s.dropped),
+	}
+	if s.query.seen(notice.Time, notice.InsertID) {
+		return e, true, nil
+	}
+	s.held = &e
+	return notice, true, nil
+}
+
+// nextLine gives the next entry that was written.
+func (s *stream) nextLine() (Entry, bool, error) {
 	for {
 		start := s.lines.pos
 		kind, err := s.lines.read()
@@ -151,9 +202,20 @@ func (s *stream) next() (Entry, bool, error) {
 		if s.query.seen(at, id) {
 			continue
 		}
-		message := s.lines.text()
-		return Entry{Time: at, InsertID: id, Severity: severity(s.number, message), Task: s.task, Message: message}, true, nil
+		return s.entry(at, id, s.lines.text(), kind), true, nil
 	}
+}
+
+func (s *stream) entry(at time.Time, id, text string, kind lineKind) Entry {
+	e := Entry{Time: at, InsertID: id, Task: s.task, Message: text}
+	if kind != linePart {
+		if message, level, payload, ok := structured(s.number, text); ok {
+			e.Message, e.Severity, e.Payload = message, level, payload
+			return e
+		}
+	}
+	e.Severity = severity(s.number, text)
+	return e
 }
 
 // timeOf gives the time at which the file had the size that an entry needs;

@@ -2,6 +2,7 @@ package loggingv2
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"strings"
 
@@ -48,13 +49,15 @@ type listResponse struct {
 
 // entry is one line of a job's log as Cloud Logging shows it.
 type entry struct {
-	LogName     string            `json:"logName"`
-	Resource    resource          `json:"resource"`
-	Timestamp   ml.Timestamp      `json:"timestamp"`
-	Severity    string            `json:"severity"`
-	InsertID    string            `json:"insertId"`
-	Labels      map[string]string `json:"labels"`
-	TextPayload string            `json:"textPayload"`
+	LogName   string            `json:"logName"`
+	Resource  resource          `json:"resource"`
+	Timestamp ml.Timestamp      `json:"timestamp"`
+	Severity  string            `json:"severity"`
+	InsertID  string            `json:"insertId"`
+	Labels    map[string]string `json:"labels"`
+	// Exactly one of the payloads is set.
+	TextPayload *string         `json:"textPayload,omitempty"`
+	JSONPayload json.RawMessage `json:"jsonPayload,omitempty"`
 }
 
 type resource struct {

@@ -82,7 +82,7 @@ func list(t *testing.T, h http.Handler, in map[string]any) listResponse {
 func messages(es []entry) string {
 	var all []string
 	for _, e := range es {
-		all = append(all, e.Resource.Labels["task_name"][:1]+"|"+e.TextPayload)
+		all = append(all, e.Resource.Labels["task_name"][:1]+"|"+*e.TextPayload)
 	}
 	return strings.Join(all, ",")
 }
@@ -132,7 +132,7 @@ func TestList_Entry(t *testing.T) {
 	want := entry{
 		LogName:   "projects/hearth/logs/master-replica-0",
 		Resource:  resource{"ml_job", map[string]string{"job_id": "j1", "project_id": "hearth", "task_name": "master-replica-0"}},
-		Timestamp: ml.At(start.Add(time.Second)), Severity: "WARNING", TextPayload: "WARNING:tensorflow:hm",
+		Timestamp: ml.At(start.Add(time.Second)), Severity: "WARNING", TextPayload: text("WARNING:tensorflow:hm"),
 		Labels: map[string]string{"ml.googleapis.com/job_id": "j1", "ml.googleapis.com/task_name": "master-replica-0"},
 	}
 	if d := cmp.Diff(want, got); d != "" {
@@ -255,3 +255,5 @@ func FuzzParseFilter(f *testing.F) {
 		}
 	})
 }
+
+func text(s string) *string { return &s }

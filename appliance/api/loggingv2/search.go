@@ -103,7 +103,7 @@ func (a *api) search(ctx context.Context, s *search) (listResponse, error) {
 }
 
 func (s *search) show(e *logs.Entry) entry {
-	return entry{
+	out := entry{
 		LogName: "projects/" + s.project + "/logs/" + e.Task,
 		Resource: resource{Type: resourceTypes[0], Labels: map[string]string{
 			"job_id": s.job, "project_id": s.project, "task_name": e.Task,
@@ -112,6 +112,10 @@ func (s *search) show(e *logs.Entry) entry {
 		Severity:    e.Severity,
 		InsertID:    e.InsertID,
 		Labels:      map[string]string{"ml.googleapis.com/job_id": s.job, "ml.googleapis.com/task_name": e.Task},
-		TextPayload: e.Message,
+		JSONPayload: e.Payload,
 	}
+	if e.Payload == nil {
+		out.TextPayload = &e.Message
+	}
+	return out
 }
