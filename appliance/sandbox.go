@@ -41,6 +41,20 @@ func (r UserRange) MarshalText() ([]byte, error) {
 	return fmt.Appendf(nil, "%d-%d", r[0], r[1]), nil
 }
 
+// userDetail says whom jobs run as.
+func (a *Appliance) userDetail() string {
+	c := a.config.Sandbox
+	switch {
+	case !c.Enabled:
+		return "a job's sandbox: switched off; a job may do all that the daemon's user may"
+	case !process.CanBecomeOthers():
+		return "a job's user: the daemon's"
+	case c.Users[1] == 0:
+		return "a job's user: the daemon's, without its privileges"
+	}
+	return fmt.Sprintf("a job's user: one of its own from %d-%d, where what it reads is open to others, else the daemon's without its privileges; its log says which", c.Users[0], c.Users[1])
+}
+
 // rules say what jobs may touch here. Where they run as users of their own, the
 // way to their folders is opened to them; what is theirs and others' stays
 // closed by itself.

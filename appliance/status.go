@@ -15,7 +15,7 @@ func (a *Appliance) status(ctx context.Context) (ml.Installation, error) {
 	s := ml.Installation{
 		Version: a.version, Project: Project, Endpoint: "http://" + a.door.Addr().String(), Data: a.config.Data,
 		Ready: a.ready.Load(), PID: os.Getpid(), UptimeSeconds: int64(time.Since(a.began).Seconds()),
-		Isolation: ml.Isolation{Level: isolation.Level, Detail: isolation.Detail},
+		Isolation: ml.Isolation{Level: isolation.Level, Detail: append(isolation.Detail, a.userDetail())},
 		Devices:   []ml.Device{}, Queue: []ml.QueuedJob{}, Versions: []ml.ServedVersion{}, Runtimes: []string{},
 	}
 	a.addDevices(&s)
