@@ -53,9 +53,9 @@ test: test-setup ## all tests, with everything they need; what is skipped is nam
 
 test-setup: build $(TEST_RUNTIME)/runtime.json $(TEST_OTHER_RUNTIMES) $(TEST_MODELS)/.made $(TEST_CLIENTS)/.made $(TEST_GOSTORAGE) $(TEST_MINIO)
 
-soak: test-setup ## the bucket's tests at length: random operations, 200 kills, power cuts, faults
-	@$(TEST_ENV) HEARTH_TEST_LONG=1 go test -timeout 3h -v -run 'TestBucket|TestFaults|Whole' ./tests/
-	@HEARTH_TEST_LONG=1 go test -timeout 3h -v -run 'PowerLoss|Model' ./storage/object/
+soak: test-setup ## the tests at length: random operations, hundreds of kills, power cuts, faults, each trainer with each client
+	@$(TEST_ENV) HEARTH_TEST_LONG=1 go test -timeout 3h -v -run 'TestBucket|TestFaults|TestKills|TestTrainers|Whole' ./tests/
+	@HEARTH_TEST_LONG=1 go test -timeout 3h -v -run 'PowerLoss|Model' ./storage/object/ ./scheduler/
 
 $(TEST_RUNTIME)/runtime.json: | build
 	@bin/hearth install-runtime --dir $(TEST_RUNTIMES) 2.21

@@ -47,15 +47,23 @@ type loop struct {
 	slots   *slots
 	history history
 	drivers sync.WaitGroup
+	// driver takes a job that holds its lease to its end, elsewhere.
+	driver func(ctx context.Context, r *run)
 	// retry is when to try again what the database refused.
 	retry time.Time
+}
+
+func (s *Scheduler) newLoop() *loop {
+	l := &loop{Scheduler: s, runs: map[jobKey]*run{}, slots: newSlots(s.o), history: history{}}
+	l.driver = func(ctx context.Context, r *run) { l.drivers.Go(func() { l.drive(ctx, r) }) }
+	return l
 }
 
 // Run runs jobs until ctx ends, and then leaves those that run to themselves:
 // the next Run finds them again. It returns early only if the database cannot
 // be read. It can be called once.
 func (s *Scheduler) Run(ctx context.Context) error {
-	l := &loop{Scheduler: s, runs: map[jobKey]*run{}, slots: newSlots(s.o), history: history{}}
+	l := s.newLoop()
 	defer l.drivers.Wait()
 	if err := l.recover(ctx); err != nil {
 		return err
@@ -70,21 +78,28 @@ func (s *Scheduler) Run(ctx context.Context) error {
 			return nil
 		case <-timer.C:
 		case <-s.inbox.wake:
-			for _, happened := range s.inbox.take() {
-				happened(l)
-			}
+			l.hear()
 		}
-		l.step(ctx, timer)
+		timer.Stop()
+		now := time.Now()
+		if wake := l.step(ctx, now); !wake.IsZero() {
+			timer.Reset(wake.Sub(now))
+		}
 		l.publish()
 	}
 }
 
-// step does what plan says and sets the timer for the next time.
-func (l *loop) step(ctx context.Context, timer *time.Timer) {
-	now := time.Now()
+// hear takes in what has happened.
+func (l *loop) hear() {
+	for _, happened := range l.inbox.take() {
+		happened(l)
+	}
+}
+
+// step does what plan says and gives the next time to look, zero for none.
+func (l *loop) step(ctx context.Context, now time.Time) time.Time {
 	if l.retry.After(now) {
-		timer.Reset(l.retry.Sub(now))
-		return
+		return l.retry
 	}
 	l.retry = time.Time{}
 	actions, wake := plan(l.queue.list, l.slots.host(), now)
@@ -104,11 +119,7 @@ func (l *loop) step(ctx context.Context, timer *time.Timer) {
 			break
 		}
 	}
-	if wake.IsZero() {
-		timer.Stop()
-		return
-	}
-	timer.Reset(wake.Sub(now))
+	return wake
 }
 
 // enqueue puts a job into the queue, unless it is known already.
@@ -130,5 +141,5 @@ func (l *loop) enqueueAgain(project string, job *ml.Job) {
 func (l *loop) attach(ctx context.Context, r *run) {
 	l.runs[r.jobKey] = r
 	l.slots.hold(r.jobKey, r.attempt.Lease)
-	l.drivers.Go(func() { l.drive(ctx, r) })
+	l.driver(ctx, r)
 }

@@ -1,0 +1,216 @@
+package scheduler
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"hearth/ml"
+	"hearth/storage/metadata"
+)
+
+// TestScripts runs the stories in testdata. A line is a command; # begins a
+// comment:
+//
+//	slots cpus=4 memory=8 gpus=2 ports=3   the machine; first of all, memory in GiB
+//	requeue                                jobs that the host fails wait again
+//	submit NAME WORD…                      see stageJob
+//	tick 10s                               time goes on
+//	run NAME                               the job's program begins
+//	end NAME SUCCEEDED|FAILED              the job's program has ended
+//	lose NAME                              the host fails the job
+//	cancel NAME                            a user does; what holds slots goes on until its end
+//	restart                                the daemon dies and another starts
+//	expect NAME STATE WORD…                position=N, gpus=N, ports=N, attempt=N, priority order in the queue
+//	expect NAME waits TEXT                 the reason that the queue gives
+//	expect NAME starts in 30s              as the queue foresees it; "never": nobody knows
+//	expect NAME says TEXT                  the error message
+//	refused NAME WORD…                     a submit that can never fit
+//
+// After each line the invariants are checked.
+func TestScripts(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			runScript(t, file, string(text))
+		})
+	}
+}
+
+func runScript(t *testing.T, file, text string) {
+	p := &play{t: t, options: Options{Machines: stageMachines()}}
+	n := 0
+	for line := range strings.Lines(text) {
+		n++
+		line, _, _ = strings.Cut(line, "#")
+		words := strings.Fields(line)
+		if len(words) == 0 {
+			continue
+		}
+		err := p.command(words[0], words[1:])
+		if err == nil && p.stage != nil {
+			err = p.check()
+		}
+		if err != nil {
+			t.Fatalf("%s:%d: %s: %v", file, n, strings.TrimSpace(line), err)
+		}
+	}
+}
+
+// play is a script at work.
+type play struct {
+	t       *testing.T
+	options Options
+	*stage
+}
+
+func (p *play) command(name string, words []string) error {
+	switch name {
+	case "slots":
+		return p.slotsCommand(words)
+	case "requeue":
+		p.options.Requeue = true
+		return nil
+	}
+	if p.stage == nil {
+		p.stage = newStage(p.t, p.options)
+	}
+	switch name {
+	case "restart":
+		p.restart()
+		return nil
+	case "tick":
+		d, err := time.ParseDuration(words[0])
+		p.tick(d)
+		return err
+	case "submit":
+		job, err := stageJob(words[0], words[1:])
+		if err != nil {
+			return err
+		}
+		if err := p.canFit(job.TrainingInput); err != nil {
+			return err
+		}
+		return p.submitJob(job)
+	case "refused":
+		job, err := stageJob(words[0], words[1:])
+		if err == nil && p.canFit(job.TrainingInput) == nil {
+			err = fmt.Errorf("it was taken")
+		}
+		return err
+	case "run":
+		return p.begin(words[0])
+	case "end":
+		return p.end(words[0], metadata.Finish{State: ml.JobState(words[1]), ErrorMessage: "it failed", Cause: metadata.CauseProgram, Exit: &ml.Exit{}})
+	case "lose":
+		return p.end(words[0], metadata.Finish{State: ml.JobFailed, ErrorMessage: "the host failed it", Cause: metadata.CauseInfrastructure, Exit: &ml.Exit{Lost: true}})
+	case "cancel":
+		err := p.Cancel(p.t.Context(), stageProject, words[0])
+		p.turn()
+		return err
+	case "expect":
+		return p.expect(words[0], words[1], words[2:])
+	}
+	return fmt.Errorf("there is no command %s", name)
+}
+
+func (p *play) slotsCommand(words []string) error {
+	o := &p.options
+	for _, word := range words {
+		key, value, _ := strings.Cut(word, "=")
+		var n int
+		if _, err := fmt.Sscan(value, &n); err != nil {
+			return err
+		}
+		switch key {
+		case "cpus":
+			o.CPUs = n
+		case "memory":
+			o.Memory = int64(n) * gib
+		case "gpus":
+			for i := range n {
+				o.GPUs = append(o.GPUs, fmt.Sprintf("GPU-%d", i))
+			}
+		case "ports":
+			o.Ports = [2]int{21000, 21000 + n - 1}
+		default:
+			return fmt.Errorf("what is %q?", word)
+		}
+	}
+	if o.Ports[1] == 0 {
+		o.Ports = [2]int{21000, 21099}
+	}
+	return nil
+}
+
+func (p *play) expect(id, what string, words []string) error {
+	job, err := p.Job(stageProject, id)
+	if err != nil {
+		return err
+	}
+	text := strings.Join(words, " ")
+	switch what {
+	case "says":
+		if !strings.Contains(job.ErrorMessage, text) {
+			return fmt.Errorf("it says %q", job.ErrorMessage)
+		}
+		return nil
+	case "waits", "starts":
+		return p.expectInQueue(id, what, text)
+	}
+	if string(job.State) != what {
+		return fmt.Errorf("it is %s: %s", job.State, job.ErrorMessage)
+	}
+	r := p.run(id)
+	for _, word := range words {
+		key, value, _ := strings.Cut(word, "=")
+		got := "none"
+		switch {
+		case key == "position":
+			got = fmt.Sprint(job.JobPosition)
+		case key == "gpus" && r != nil:
+			got = fmt.Sprint(len(r.attempt.Lease.GPUs))
+		case key == "ports" && r != nil:
+			got = fmt.Sprint(len(r.attempt.Lease.Ports))
+		case key == "attempt" && r != nil:
+			got = fmt.Sprint(r.attempt.Number)
+		}
+		if got != value {
+			return fmt.Errorf("%s is %s", key, got)
+		}
+	}
+	return nil
+}
+
+func (p *play) expectInQueue(id, what, text string) error {
+	for _, w := range p.Queue(100, p.now).Jobs {
+		if w.Job != id {
+			continue
+		}
+		if what == "waits" {
+			if !strings.Contains(w.Reason, text) {
+				return fmt.Errorf("the reason is %q", w.Reason)
+			}
+			return nil
+		}
+		got := "never"
+		if !w.ExpectedStartTime.IsZero() {
+			got = "in " + w.ExpectedStartTime.Sub(p.now).Round(time.Millisecond).String()
+		}
+		if got != text {
+			return fmt.Errorf("it is expected to start %s", got)
+		}
+		return nil
+	}
+	return fmt.Errorf("it is not in the queue")
+}
