@@ -5,7 +5,6 @@ package cli
 // made.
 var children = map[string]func(args []string) int{
 	"task":              taskMain,
-	"enter-sandbox":     enterSandboxMain,
 	"build-environment": buildEnvironmentMain,
 	"model-worker":      modelWorkerMain,
 	"install-runtime":   installRuntimeMain,

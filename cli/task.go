@@ -15,13 +15,3 @@ func taskMain(args []string) int {
 	}
 	return process.ShimMain(args[0])
 }
-
-// enterSandboxMain is `hearth enter-sandbox DIR PROGRAM`: what a shim starts in
-// the place of a program that is kept to its own files.
-func enterSandboxMain(args []string) int {
-	if len(args) != 2 {
-		fmt.Fprintln(os.Stderr, "hearth enter-sandbox: it is started by hearth task")
-		return exitUsage
-	}
-	return process.SandboxMain(args[0], args[1])
-}

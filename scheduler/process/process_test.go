@@ -28,8 +28,6 @@ func TestMain(m *testing.M) {
 	switch os.Args[1] {
 	case "task":
 		os.Exit(ShimMain(os.Args[2]))
-	case "enter-sandbox":
-		os.Exit(SandboxMain(os.Args[2], os.Args[3]))
 	case "test-daemon":
 		os.Exit(daemonMain(os.Args[2], os.Args[3]))
 	case "test-fds":

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -13,33 +12,8 @@ import (
 	"hearth/ml"
 )
 
-// sandboxFailed is the exit status of a program whose sandbox could not be made,
-// as a shell's for one that cannot be executed.
-const sandboxFailed = 126
-
-// SandboxMain is the hidden command `hearth enter-sandbox DIR PROGRAM`: it gives
-// up what the sandbox in DIR/spec.json takes away and becomes PROGRAM, with the
-// arguments of the specification and its own environment. It returns only if
-// that fails.
-func SandboxMain(dir, program string) int {
-	// All of this is a thread's own, and this thread is the one that stays.
-	runtime.LockOSThread()
-	sp, err := readSpec(dir)
-	if err == nil && sp.Process.Sandbox == nil {
-		err = errors.New("the process has no sandbox")
-	}
-	if err == nil {
-		err = enter(*sp.Process.Sandbox)
-	}
-	if err == nil {
-		err = unix.Exec(program, sp.Process.Args, os.Environ())
-	}
-	fmt.Fprintf(os.Stderr, "hearth: the program cannot be started in its sandbox: %v\n", err)
-	return sandboxFailed
-}
-
-// enter puts this thread into a sandbox. What the host does not have is left
-// out: Isolation tells.
+// enter puts this thread, and what it forks, into a sandbox, all but its user.
+// What the host does not have is left out: Isolation tells.
 func enter(s ml.Sandbox) error {
 	root := os.Geteuid() == 0
 	if root && s.Temp != "" {
@@ -53,10 +27,10 @@ func enter(s ml.Sandbox) error {
 	if err := landlock(s); err != nil {
 		return fmt.Errorf("keep it to its files: %w", err)
 	}
-	if !root {
+	if !root || s.User != 0 {
 		return nil
 	}
-	return dropPrivileges(s.User)
+	return dropPrivileges()
 }
 
 // ownTemp gives this thread a view of the file system in which /tmp and /var/tmp
@@ -98,23 +72,9 @@ func hides(folder string, s ml.Sandbox) bool {
 // taken back.
 const noRoot = 1<<0 | 1<<1 | 1<<2 | 1<<3
 
-// dropPrivileges takes all of root's privileges away, and its user unless that
-// is 0.
-func dropPrivileges(user uint32) error {
-	if user != 0 {
-		// Without capabilities of its own, another user has none after this.
-		id := uintptr(user)
-		for _, step := range []func() (uintptr, uintptr, unix.Errno){
-			func() (uintptr, uintptr, unix.Errno) { return unix.RawSyscall(unix.SYS_SETGROUPS, 0, 0, 0) },
-			func() (uintptr, uintptr, unix.Errno) { return unix.RawSyscall(unix.SYS_SETRESGID, id, id, id) },
-			func() (uintptr, uintptr, unix.Errno) { return unix.RawSyscall(unix.SYS_SETRESUID, id, id, id) },
-		} {
-			if _, _, errno := step(); errno != 0 {
-				return fmt.Errorf("become user %d: %w", user, errno)
-			}
-		}
-		return nil
-	}
+// dropPrivileges takes all of root's privileges away, for a process that stays
+// root. One that becomes another user has none by that.
+func dropPrivileges() error {
 	if err := unix.Prctl(unix.PR_SET_SECUREBITS, noRoot, 0, 0, 0); err != nil {
 		return fmt.Errorf("take root's privileges away: %w", err)
 	}

@@ -28,7 +28,7 @@ const (
 // has a flag for it. Nothing that the process forks can so escape.
 func (s *shim) spawn() (pid int, err error) {
 	p := s.spec.Process
-	path, args, err := s.command()
+	path, err := lookPath(p)
 	if err != nil {
 		return 0, fmt.Errorf("start: %w", err)
 	}
@@ -53,59 +53,78 @@ func (s *shim) spawn() (pid int, err error) {
 		defer unix.Close(fd)
 		attr.Sys.UseCgroupFD, attr.Sys.CgroupFD = true, fd
 	}
+	if box := p.Sandbox; box != nil && box.User != 0 && os.Geteuid() == 0 {
+		attr.Sys.Credential = &syscall.Credential{Uid: box.User, Gid: box.User}
+	}
 	restore := childScores(p.Weight)
 	defer restore()
-	forked := make(chan struct{})
-	go func() {
-		defer close(forked)
-		pid, err = s.fork(path, args, attr)
-	}()
-	<-forked
-	return pid, err
+	return s.fork(path, attr)
 }
 
-// command gives the program to execute: the process's own, or the one that
-// enters its sandbox first.
-func (s *shim) command() (path string, args []string, err error) {
-	p := s.spec.Process
-	path, err = lookPath(p)
-	if err == nil && p.Sandbox != nil {
-		return "/proc/self/exe", []string{"hearth", "enter-sandbox", s.dir, path}, nil
-	}
-	return path, p.Args, err
-}
-
-// fork runs on a thread of its own, which ends with the goroutine: what a
-// thread has joined and not left ends with it.
-func (s *shim) fork(path string, args []string, attr *syscall.ProcAttr) (pid int, err error) {
-	runtime.LockOSThread()
-	own, err := readHierarchies()
-	if err != nil {
-		return 0, err
-	}
+// fork forks on a thread of its own, which ends then: what a thread has given up
+// for its child's sake cannot be taken back.
+func (s *shim) fork(path string, attr *syscall.ProcAttr) (pid int, err error) {
 	p, g := s.spec.Process, s.state.Group
 	limit := p.Limits.Pids
 	if limit > 0 && !g.v2(g.Pids) {
-		limit++ // while this thread is in the group it counts
+		limit++ // while that thread is in the group it counts
 	}
 	if err := g.limitPids(limit); err != nil {
 		return 0, fmt.Errorf("limit processes by cgroup: %w", err)
 	}
-	leave, err := g.join(own)
-	if err != nil {
-		return 0, err
-	}
-	pid, err = syscall.ForkExec(path, args, attr)
+	forked, left := make(chan struct{}), make(chan struct{})
+	leave := func() error { return nil }
+	go onOwnThread(func() {
+		defer func() { <-left }()
+		defer close(forked)
+		var own hierarchies
+		if own, err = readHierarchies(); err != nil {
+			return
+		}
+		if leave, err = g.join(own); err != nil {
+			leave = func() error { return nil }
+			return
+		}
+		if p.Sandbox != nil {
+			if err = enter(*p.Sandbox); err != nil {
+				err = fmt.Errorf("make the sandbox: %w", err)
+				return
+			}
+		}
+		if pid, err = syscall.ForkExec(path, p.Args, attr); err != nil {
+			err = fmt.Errorf("start %s in %s: %w", path, p.Dir, err)
+		}
+	})
+	<-forked
+	// By this thread: that one may have given up the right to.
 	if e := leave(); e != nil {
 		fmt.Fprintln(os.Stderr, "hearth task: leave cgroup:", e)
 	}
+	close(left)
 	if err != nil {
-		return 0, fmt.Errorf("start %s in %s: %w", path, p.Dir, err)
+		return 0, err
 	}
 	if err := g.limitPids(p.Limits.Pids); err != nil {
 		fmt.Fprintln(os.Stderr, "hearth task: limit processes:", err)
 	}
 	return pid, nil
+}
+
+// onOwnThread runs f on a thread that ends with it. The first thread of a
+// process never ends, so it is none of these.
+func onOwnThread(f func()) {
+	runtime.LockOSThread()
+	if unix.Gettid() != unix.Getpid() {
+		f()
+		return
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		onOwnThread(f)
+	}()
+	<-done
+	runtime.UnlockOSThread()
 }
 
 // childScores gives this process the standing that its child is to inherit;
