@@ -33,7 +33,7 @@ export HEARTH_TEST_GOSTORAGE := $(TEST_GOSTORAGE)
 export HEARTH_TEST_MINIO := $(TEST_MINIO)
 TEST_ENV = HEARTH_TEST_TENSORFLOW="$$(echo $(TEST_RUNTIME)/lib/python3*/site-packages/tensorflow)"
 
-.PHONY: help prerequisites build run test test-setup soak check bench fuzz env clean
+.PHONY: help prerequisites build run test test-setup test-gpu soak check bench fuzz env clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -52,6 +52,9 @@ test: test-setup ## all tests, with everything they need; what is skipped is nam
 	@$(TEST_ENV) go tool -modfile=tools/go.mod gotestsum --format pkgname -- -race -timeout 30m ./...
 
 test-setup: build $(TEST_RUNTIME)/runtime.json $(TEST_OTHER_RUNTIMES) $(TEST_MODELS)/.made $(TEST_CLIENTS)/.made $(TEST_GOSTORAGE) $(TEST_MINIO)
+
+test-gpu: ## what the driver says of this machine's GPUs, by the real library
+	@go test -count=1 -v -run TestHost ./gpu/
 
 soak: test-setup ## the tests at length: random operations, hundreds of kills, power cuts, faults, each trainer with each client
 	@$(TEST_ENV) HEARTH_TEST_LONG=1 go test -timeout 3h -v -run 'TestBucket|TestFaults|TestKills|TestTrainers|Whole' ./tests/

@@ -127,6 +127,8 @@ func (a *Appliance) Run(ctx context.Context) error {
 	if a.minio != nil {
 		g.Go(func() error { return a.minio.Run(ctx) })
 	}
+	g.Go(func() error { return a.watchGPUs(ctx) })
+	g.Go(func() error { return a.sampleGPUs(ctx) })
 	g.Go(func() error { return a.collectEnvironments(ctx) })
 	g.Go(func() error { return a.awaitReady(ctx) })
 	err := g.Wait()

@@ -112,7 +112,7 @@ func DefaultConfig() Config {
 			ml.TierStandard1: {Workers: 2, ParameterServers: 1},
 			ml.TierPremium1:  {Workers: 0, ParameterServers: 1},
 		},
-		Sandbox: SandboxConfig{Enabled: true, Users: UserRange{231000, 231999}, Read: []string{}, Write: []string{}},
+		Sandbox: SandboxConfig{Enabled: true, Cgroups: true, Users: UserRange{231000, 231999}, Read: []string{}, Write: []string{}},
 		Network: NetworkConfig{Allow: []string{}},
 		Predict: PredictConfig{MaxBody: 64 << 20, MaxInFlight: 256, Timeout: Duration(60 * second)},
 	}

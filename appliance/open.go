@@ -32,7 +32,7 @@ func (a *Appliance) openProcesses(context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.supervisor, err = process.Open(process.Options{Dir: a.path("attempts"), Log: a.log})
+	a.supervisor, err = process.Open(process.Options{Dir: a.path("attempts"), NoCgroups: !a.config.Sandbox.Cgroups, Log: a.log})
 	return err
 }
 
@@ -100,8 +100,13 @@ func (a *Appliance) openScheduler(context.Context) error {
 	if err != nil {
 		return err
 	}
+	var devices scheduler.Devices
+	if a.gpus != nil {
+		devices = a.gpus
+	}
 	a.scheduler = scheduler.New(scheduler.Options{
-		DB: a.db, Executor: a.supervisor, Logs: a.logs, Objects: a.objects, Runtimes: a.runtimes,
+		Devices: devices,
+		DB:      a.db, Executor: a.supervisor, Logs: a.logs, Objects: a.objects, Runtimes: a.runtimes,
 		Access:    training.Access{Address: a.door.Addr().String(), CABundle: a.door.CABundle()},
 		SecretKey: []byte(key),
 		CPUs:      a.config.Scheduler.CPUs, Memory: memory, GPUs: a.devices(), GPUError: a.gpuError,
@@ -128,7 +133,7 @@ func (a *Appliance) mount(context.Context) error {
 			Observe:   func(_ *http.Request, by string, use gcsv1.Access) { a.observe(by, use) },
 		}),
 		Hearth: hearthv1.New(hearthv1.Options{
-			Status: a.status, Queue: func() ml.Queue { return a.scheduler.Queue(maxShown, time.Now()) }, Runtimes: runtimesAPI{a.runtimes, a.db, a.scheduler},
+			Status: a.status, ClearGPU: a.clearGPU, Queue: func() ml.Queue { return a.scheduler.Queue(maxShown, time.Now()) }, Runtimes: runtimesAPI{a.runtimes, a.db, a.scheduler},
 			CA:      func() ([]byte, error) { return os.ReadFile(a.door.CABundle()) },
 			Lineage: a.jobLineage, Usage: a.jobUsage, Reindex: a.objects.Reindex,
 		}),

@@ -11,6 +11,7 @@ import (
 // SandboxConfig says what of the machine jobs may touch.
 type SandboxConfig struct {
 	Enabled bool      `toml:"enabled"`
+	Cgroups bool      `toml:"cgroups"`
 	Users   UserRange `toml:"users"`
 	Read    []string  `toml:"read"`
 	Write   []string  `toml:"write"`

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"hearth/ml"
+	"hearth/scheduler"
 	"hearth/scheduler/runtimes"
 )
 
@@ -45,12 +46,25 @@ func (a *Appliance) addDevices(s *ml.Installation) {
 	if a.gpus == nil {
 		return
 	}
+	held := map[string]scheduler.GPU{}
+	for _, g := range a.scheduler.Snapshot().GPUs {
+		held[g.UUID] = g
+	}
 	for _, d := range a.gpus.Devices() {
-		health := "OK"
-		if err := a.gpus.Health(d.UUID); err != nil {
-			health = err.Error()
+		device := ml.Device{
+			UUID: d.UUID, Name: d.Name, MemoryBytes: d.MemoryBytes, Health: "OK", Index: d.Index, Parent: d.Parent,
+			Job: held[d.UUID].Job, Unfit: held[d.UUID].Unfit,
 		}
-		s.Devices = append(s.Devices, ml.Device{UUID: d.UUID, Name: d.Name, MemoryBytes: d.MemoryBytes, Health: health})
+		if err := a.gpus.Health(d.UUID); err != nil {
+			device.Health = err.Error()
+		}
+		if sample, err := a.gpus.Sample(d.UUID); err == nil {
+			device.UsedBytes = sample.MemoryBytes
+			if sample.Utilization >= 0 {
+				device.Utilization = &sample.Utilization
+			}
+		}
+		s.Devices = append(s.Devices, device)
 	}
 }
 

@@ -17,6 +17,7 @@ func commands() []*cli.Command {
 		serveCommand(),
 		group("runtimes", "Install and remove versions of TensorFlow",
 			runtimesListCommand(), runtimesInstallCommand(), runtimesRemoveCommand()),
+		group("gpus", "See GPUs, and use them again after an error", gpusListCommand(), gpusClearCommand()),
 		group("jobs", "Train models",
 			group("submit", "Submit a job", jobsSubmitTrainingCommand()),
 			jobsListCommand(), jobsQueueCommand(), jobsDescribeCommand(), jobsCancelCommand(), jobsStreamLogsCommand()),

@@ -7,7 +7,7 @@ import (
 	"github.com/NVIDIA/go-nvml/pkg/nvml"
 )
 
-// Device is one GPU.
+// Device is one GPU, or one of the instances that a GPU is divided into.
 type Device struct {
 	// UUID is what CUDA_VISIBLE_DEVICES takes.
 	UUID string
@@ -15,6 +15,12 @@ type Device struct {
 	Name string
 	// MemoryBytes is all memory that it has.
 	MemoryBytes int64
+	// Index is the GPU's number in the driver's order, Parent the UUID of the
+	// GPU that an instance is a part of, empty for a whole one.
+	Index  int
+	Parent string
+
+	gpuInstance, computeInstance int
 }
 
 // Driver is the driver's library with the devices that it showed when it was
@@ -23,6 +29,7 @@ type Device struct {
 type Driver struct {
 	lib     nvml.Interface
 	devices []Device
+	health  health
 }
 
 // Detect opens the driver's library and lists the devices. Both results are
@@ -60,9 +67,36 @@ func (d *Driver) list() error {
 		if err != nil {
 			return fmt.Errorf("read GPU %d: %w", i, err)
 		}
-		d.devices = append(d.devices, device)
+		device.Index = i
+		parts, divided, err := instances(h, device)
+		if err != nil {
+			return fmt.Errorf("read GPU %d: %w", i, err)
+		}
+		if !divided {
+			parts = []Device{device}
+		}
+		d.devices = append(d.devices, parts...)
+	}
+	if count > 0 && len(d.devices) == 0 {
+		return fmt.Errorf("%d GPUs are in MIG mode and have no instances: make some, as with nvidia-smi mig -cgi, or leave MIG mode", count)
 	}
 	return nil
+}
+
+// boards lists the UUIDs of the GPUs, whole ones and those that instances are
+// of.
+func (d *Driver) boards() []string {
+	var uuids []string
+	for _, dev := range d.devices {
+		uuid := dev.UUID
+		if dev.Parent != "" {
+			uuid = dev.Parent
+		}
+		if !slices.Contains(uuids, uuid) {
+			uuids = append(uuids, uuid)
+		}
+	}
+	return uuids
 }
 
 func describe(h nvml.Device) (Device, error) {
@@ -89,31 +123,28 @@ func (d *Driver) Devices() []Device {
 	return slices.Clone(d.devices)
 }
 
-// Health asks the driver whether a device answers; nil means that it does.
-func (d *Driver) Health(uuid string) error {
-	h, err := d.handle(uuid)
-	if err != nil {
-		return err
-	}
-	if _, ret := h.GetMemoryInfo(); ret != nvml.SUCCESS {
-		return fmt.Errorf("GPU %s does not answer: %w", uuid, ret)
-	}
-	return nil
-}
-
-// Processes gives the pids of the processes that compute on a device.
+// Processes gives the pids of the processes that use a device.
 func (d *Driver) Processes(uuid string) ([]int, error) {
 	h, err := d.handle(uuid)
 	if err != nil {
 		return nil, err
 	}
-	infos, ret := h.GetComputeRunningProcesses()
-	if ret != nvml.SUCCESS {
-		return nil, fmt.Errorf("list the processes of GPU %s: %w", uuid, ret)
-	}
-	pids := make([]int, len(infos))
-	for i, p := range infos {
-		pids[i] = int(p.Pid)
+	var pids []int
+	for i, list := range []func() ([]nvml.ProcessInfo, nvml.Return){
+		h.GetComputeRunningProcesses, h.GetGraphicsRunningProcesses, h.GetMPSComputeRunningProcesses,
+	} {
+		infos, ret := list()
+		if i > 0 && ret != nvml.SUCCESS {
+			continue // not every device has these
+		}
+		if ret != nvml.SUCCESS {
+			return nil, fmt.Errorf("list the processes of GPU %s: %w", uuid, ret)
+		}
+		for _, p := range infos {
+			if pid := int(p.Pid); !slices.Contains(pids, pid) {
+				pids = append(pids, pid)
+			}
+		}
 	}
 	return pids, nil
 }

@@ -72,6 +72,12 @@ func TestDriver(t *testing.T) {
 		GetComputeRunningProcessesFunc: func() ([]nvml.ProcessInfo, nvml.Return) {
 			return []nvml.ProcessInfo{{Pid: 7}, {Pid: 9}}, nvml.SUCCESS
 		},
+		GetGraphicsRunningProcessesFunc: func() ([]nvml.ProcessInfo, nvml.Return) {
+			return []nvml.ProcessInfo{{Pid: 9}, {Pid: 11}}, nvml.SUCCESS
+		},
+		GetMPSComputeRunningProcessesFunc: func() ([]nvml.ProcessInfo, nvml.Return) {
+			return nil, nvml.ERROR_NOT_SUPPORTED
+		},
 	}
 	d := &Driver{lib: &mock.Interface{
 		DeviceGetHandleByUUIDFunc: func(uuid string) (nvml.Device, nvml.Return) {
@@ -92,7 +98,7 @@ func TestDriver(t *testing.T) {
 		}
 	})
 	t.Run("Processes", func(t *testing.T) {
-		if pids, err := d.Processes("GPU-1"); err != nil || !slices.Equal(pids, []int{7, 9}) {
+		if pids, err := d.Processes("GPU-1"); err != nil || !slices.Equal(pids, []int{7, 9, 11}) {
 			t.Errorf("got %v, %v", pids, err)
 		}
 	})

@@ -45,6 +45,17 @@ type Device struct {
 	Name        string `json:"name"`
 	MemoryBytes int64  `json:"memoryBytes"`
 	Health      string `json:"health"`
+	// Index is the GPU's number in the driver's order; Parent is set for an
+	// instance of a GPU that is divided.
+	Index  int    `json:"index"`
+	Parent string `json:"parent,omitempty"`
+	// UsedBytes of its memory are in use; Utilization is in percent, absent
+	// where the driver does not tell.
+	UsedBytes   int64    `json:"usedBytes,omitempty"`
+	Utilization *float64 `json:"utilization,omitempty"`
+	// Job leases it; Unfit says why it cannot be leased now.
+	Job   string `json:"job,omitempty"`
+	Unfit string `json:"unfit,omitempty"`
 }
 
 // QueuedJob is an unfinished job; Position counts from 1 while it waits.

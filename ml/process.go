@@ -118,4 +118,5 @@ const (
 	FileLogIndex = "log.idx"
 	FileLogDrop  = "log.dropped"
 	FileUsage    = "usage.log"
+	FileGPUUsage = "gpu.log"
 )

@@ -34,6 +34,35 @@ func ParseUsageSample(b []byte) UsageSample {
 	return UsageSample{Time: time.Unix(0, v(0)).UTC(), CPU: time.Duration(v(1)), Memory: v(2), Disk: v(3)}
 }
 
+// GPUSampleSize is the size of one record of gpu.log, in bytes.
+const GPUSampleSize = 24
+
+// GPUSample is one record of gpu.log: what the devices of a replica were at,
+// together.
+type GPUSample struct {
+	Time time.Time
+	// Utilization is in percent, of all devices on average; -1 if unknown.
+	Utilization float64
+	// Memory is in bytes.
+	Memory int64
+}
+
+// Append adds the record to b: three little-endian int64, the time in
+// nanoseconds, thousandths of a percent, bytes.
+func (s GPUSample) Append(b []byte) []byte {
+	for _, v := range []int64{s.Time.UnixNano(), int64(s.Utilization * 1000), s.Memory} {
+		b = binary.LittleEndian.AppendUint64(b, uint64(v))
+	}
+	return b
+}
+
+// ParseGPUSample reads the record at the start of b, which must hold at least
+// GPUSampleSize bytes.
+func ParseGPUSample(b []byte) GPUSample {
+	v := func(i int) int64 { return int64(binary.LittleEndian.Uint64(b[8*i:])) }
+	return GPUSample{Time: time.Unix(0, v(0)).UTC(), Utilization: float64(v(1)) / 1000, Memory: v(2)}
+}
+
 // Usage is what the replicas of a job used over time, as /hearth/v1 tells it.
 type Usage struct {
 	Job      string         `json:"job"`

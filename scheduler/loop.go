@@ -102,7 +102,11 @@ func (l *loop) step(ctx context.Context, now time.Time) time.Time {
 		return l.retry
 	}
 	l.retry = time.Time{}
+	settle := l.slots.settle()
 	actions, wake := plan(l.queue.list, l.slots.host(), now)
+	if again := now.Add(settleEvery); settle && (wake.IsZero() || again.Before(wake)) {
+		wake = again
+	}
 	for _, a := range actions {
 		var err error
 		if a.refuse != "" {

@@ -64,10 +64,14 @@ func (s *Scheduler) verdict(r *run, exits []ml.Exit) metadata.Finish {
 	}
 	stderr, _ := s.o.Logs.Tail(r.process(replica), tailLines)
 	message := training.Failure(replica.Replica, exit, stderr, s.limits(r).MemoryBytes)
-	if exit.Lost {
+	infrastructure := exit.Lost
+	if fault := s.deviceFault(replica.GPUs); fault != "" {
+		message, infrastructure = message+" "+fault+".", true
+	}
+	if infrastructure {
 		message += " This is no fault of the program's."
 	}
-	return (&failure{message: message, exit: &exit, infrastructure: exit.Lost}).finish()
+	return (&failure{message: message, exit: &exit, infrastructure: infrastructure}).finish()
 }
 
 // again reports whether a job that ended so is to run once more, and says why

@@ -27,6 +27,9 @@ func (s *Scheduler) prepare(ctx context.Context, r *run) (training.Program, erro
 	if err != nil {
 		return none, err
 	}
+	if err := s.checkDevices(r, runtime); err != nil {
+		return none, err
+	}
 	s.tellPlan(r, runtime)
 	environment, err := s.environment(ctx, r, folder, runtime)
 	if err != nil {
@@ -75,6 +78,20 @@ func (s *Scheduler) isolate(r *run, p *training.Program) error {
 		if err := p.Folder.Scratch(replica.Task()).Give(user); err != nil {
 			return fmt.Errorf("give the job its folders: %w", err)
 		}
+	}
+	return nil
+}
+
+// checkDevices fails a job whose devices do not work, or that its TensorFlow
+// would not use: it would run on the processors, and nobody would know why it
+// takes so long.
+func (s *Scheduler) checkDevices(r *run, runtime *runtimes.Runtime) error {
+	gpus := r.attempt.Lease.GPUs
+	if fault := s.deviceFault(gpus); fault != "" {
+		return &failure{message: "The job's GPUs cannot be used: " + fault + ".", exit: &ml.Exit{Code: -1, Lost: true, Reason: fault}, infrastructure: true}
+	}
+	if len(gpus) > 0 && !runtime.HasCUDA() {
+		return &failure{message: fmt.Sprintf("The job asks for GPUs, and runtime %s has no CUDA libraries: it was installed where there was no GPU. Install it again: hearth runtimes remove %s, then hearth runtimes install %s.", runtime.Name, runtime.Name, runtime.Name)}
 	}
 	return nil
 }

@@ -56,6 +56,8 @@ type Options struct {
 	Memory   int64
 	GPUs     []string
 	GPUError error
+	// Devices tells of the GPUs, nil where there are none.
+	Devices Devices
 	// Ports are the first and the last port of the loopback address that the
 	// replicas of distributed jobs may listen on.
 	Ports [2]int

@@ -23,6 +23,8 @@ import (
 //	end NAME SUCCEEDED|FAILED              the job's program has ended
 //	lose NAME                              the host fails the job
 //	cancel NAME                            a user does; what holds slots goes on until its end
+//	condemn GPU-0, clear GPU-0             an error of the device; an operator
+//	occupy GPU-0, vacate GPU-0             a process uses it, whatever is leased
 //	restart                                the daemon dies and another starts
 //	expect NAME STATE WORD…                position=N, gpus=N, ports=N, attempt=N, priority order in the queue
 //	expect NAME waits TEXT                 the reason that the queue gives
@@ -48,7 +50,8 @@ func TestScripts(t *testing.T) {
 }
 
 func runScript(t *testing.T, file, text string) {
-	p := &play{t: t, options: Options{Machines: stageMachines()}}
+	p := &play{t: t, options: Options{Machines: stageMachines()}, hardware: &hardware{map[string]error{}, map[string][]int{}}}
+	p.options.Devices = p.hardware
 	n := 0
 	for line := range strings.Lines(text) {
 		n++
@@ -69,8 +72,9 @@ func runScript(t *testing.T, file, text string) {
 
 // play is a script at work.
 type play struct {
-	t       *testing.T
-	options Options
+	t        *testing.T
+	options  Options
+	hardware *hardware
 	*stage
 }
 
@@ -89,6 +93,15 @@ func (p *play) command(name string, words []string) error {
 	case "restart":
 		p.restart()
 		return nil
+	case "condemn":
+		p.hardware.faults[words[0]] = fmt.Errorf("GPU %s reported XID 79", words[0])
+	case "clear":
+		delete(p.hardware.faults, words[0])
+	case "occupy":
+		p.hardware.pids[words[0]] = []int{4711}
+		return nil
+	case "vacate":
+		delete(p.hardware.pids, words[0])
 	case "tick":
 		d, err := time.ParseDuration(words[0])
 		p.tick(d)
@@ -120,8 +133,12 @@ func (p *play) command(name string, words []string) error {
 		return err
 	case "expect":
 		return p.expect(words[0], words[1], words[2:])
+	default:
+		return fmt.Errorf("there is no command %s", name)
 	}
-	return fmt.Errorf("there is no command %s", name)
+	p.DeviceChanged()
+	p.turn()
+	return nil
 }
 
 func (p *play) slotsCommand(words []string) error {

@@ -14,27 +14,33 @@ type slots struct {
 	ports  [2]int
 	users  [2]uint32
 	leases map[jobKey]metadata.Lease
+	// draining are devices that somebody may still use without a lease, unfit
+	// those that cannot be leased, and why.
+	devices  Devices
+	draining map[string]bool
+	unfit    map[string]string
 }
 
 func newSlots(o Options) *slots {
-	return &slots{
-		total:  ml.Resources{CPUs: o.CPUs, Memory: o.Memory, GPUs: len(o.GPUs)},
-		gpus:   o.GPUs,
-		ports:  o.Ports,
-		users:  o.Rules.Users,
-		leases: map[jobKey]metadata.Lease{},
+	s := &slots{
+		total:   ml.Resources{CPUs: o.CPUs, Memory: o.Memory, GPUs: len(o.GPUs)},
+		gpus:    o.GPUs,
+		ports:   o.Ports,
+		users:   o.Rules.Users,
+		leases:  map[jobKey]metadata.Lease{},
+		devices: o.Devices, draining: map[string]bool{}, unfit: map[string]string{},
 	}
+	for _, uuid := range o.GPUs {
+		s.draining[uuid] = true // what a daemon before has left
+	}
+	return s
 }
 
-// freeGPUs lists the devices that nobody holds.
+// freeGPUs lists the devices that can be leased.
 func (s *slots) freeGPUs() []string {
 	var free []string
 	for _, uuid := range s.gpus {
-		held := false
-		for _, l := range s.leases {
-			held = held || slices.Contains(l.GPUs, uuid)
-		}
-		if !held {
+		if s.holder(uuid) == nil && s.unfit[uuid] == "" {
 			free = append(free, uuid)
 		}
 	}
@@ -85,4 +91,9 @@ func (s *slots) freeUser() uint32 {
 
 func (s *slots) hold(k jobKey, l metadata.Lease) { s.leases[k] = l }
 
-func (s *slots) release(k jobKey) { delete(s.leases, k) }
+func (s *slots) release(k jobKey) {
+	for _, uuid := range s.leases[k].GPUs {
+		s.draining[uuid] = true
+	}
+	delete(s.leases, k)
+}

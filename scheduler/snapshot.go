@@ -15,6 +15,7 @@ type Snapshot struct {
 	Total, Free ml.Resources
 	// Running are the jobs that hold a lease, in submit order.
 	Running []RunningJob
+	GPUs    []GPU
 	queue   []*waiting
 	history history
 }
@@ -24,6 +25,7 @@ type RunningJob struct {
 	Project, Job, Attempt string
 	State                 ml.JobState
 	Lease                 metadata.Lease
+	Replicas              []metadata.Replica
 	// Started is when it came to be RUNNING, zero before; ends is when it may
 	// be expected to end, zero if nobody knows.
 	Started, ends time.Time
@@ -38,7 +40,7 @@ func (s *Scheduler) Snapshot() *Snapshot { return s.snapshot.Load() }
 
 // publish renews the snapshot.
 func (l *loop) publish() {
-	snap := &Snapshot{Total: l.slots.total, Free: l.slots.free(), queue: l.queue.publish(), history: l.history.clone()}
+	snap := &Snapshot{Total: l.slots.total, Free: l.slots.free(), GPUs: l.slots.describeGPUs(), queue: l.queue.publish(), history: l.history.clone()}
 	runs := make([]*run, 0, len(l.runs))
 	for _, r := range l.runs {
 		runs = append(runs, r)
@@ -48,7 +50,7 @@ func (l *loop) publish() {
 	})
 	for _, r := range runs {
 		snap.Running = append(snap.Running, RunningJob{
-			Project: r.project, Job: r.job.JobID, Attempt: r.attempt.ID, State: r.state(), Lease: r.attempt.Lease,
+			Project: r.project, Job: r.job.JobID, Attempt: r.attempt.ID, State: r.state(), Lease: r.attempt.Lease, Replicas: r.attempt.Replicas,
 			Started: r.started, ends: l.history.end(r),
 		})
 	}

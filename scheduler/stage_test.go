@@ -28,6 +28,15 @@ type stage struct {
 	*loop
 }
 
+// hardware is GPUs for tests: what is wrong with them, and who uses them.
+type hardware struct {
+	faults map[string]error
+	pids   map[string][]int
+}
+
+func (h *hardware) Health(uuid string) error             { return h.faults[uuid] }
+func (h *hardware) Processes(uuid string) ([]int, error) { return h.pids[uuid], nil }
+
 const stageProject = "hearth"
 
 // noProcesses is an executor that a stage never asks to run anything.

@@ -19,6 +19,11 @@ func (c *Client) Status(ctx context.Context) (*ml.Installation, error) {
 	return out, c.call(ctx, http.MethodGet, "/hearth/v1/status", nil, out)
 }
 
+// ClearGPU lets a device be used again that an error has condemned.
+func (c *Client) ClearGPU(ctx context.Context, uuid string) error {
+	return c.call(ctx, http.MethodPost, "/hearth/v1/gpus/"+segment(uuid)+":clear", struct{}{}, nil)
+}
+
 // Queue gives the jobs that run and those that wait.
 func (c *Client) Queue(ctx context.Context) (*ml.Queue, error) {
 	out := new(ml.Queue)

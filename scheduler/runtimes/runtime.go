@@ -40,6 +40,20 @@ type Runtime struct {
 // Interpreter gives the path of the runtime's own Python.
 func (r *Runtime) Interpreter() string { return filepath.Join(r.Dir, "bin", "python") }
 
+// cudaLibraries are where CUDA's libraries are beside those of the wheels.
+var cudaLibraries = []string{"/usr/local/cuda*/lib64/libcudart.so*", "/usr/lib/x86_64-linux-gnu/libcudart.so*"}
+
+// HasCUDA reports whether the runtime's TensorFlow finds the libraries without
+// which it uses no GPU.
+func (r *Runtime) HasCUDA() bool {
+	for _, pattern := range append([]string{filepath.Join(filepath.Dir(r.TensorFlowDir), "nvidia", "cu*")}, cudaLibraries...) {
+		if found, _ := filepath.Glob(pattern); len(found) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // Folders are what a program on the runtime reads: the runtime, the one below it
 // and the Python that they were made with.
 func (r *Runtime) Folders() []string {

@@ -40,6 +40,9 @@ func Read(folder string) (ml.ReplicaUsage, error) {
 		}
 		last = s
 	}
+	if err := addGPUs(&u, samples, folder); err != nil {
+		return u, err
+	}
 	if len(u.Disk) != len(u.Seconds) {
 		u.Disk = nil // measured later than the rest began
 	}

@@ -34,9 +34,17 @@ func TestRead(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	for _, s := range []ml.GPUSample{
+		{Time: t0.Add(500 * time.Millisecond), Utilization: 12.5, Memory: 7}, {Time: t0.Add(2 * time.Second), Utilization: -1, Memory: 8}, {Time: t0.Add(9 * time.Second)},
+	} {
+		if err := Note(folder, s); err != nil {
+			t.Fatal(err)
+		}
+	}
 	want := ml.ReplicaUsage{
 		Task: "worker-replica-1", Start: ml.At(t0), Seconds: []float64{1, 3}, CPU: []float64{1, 1.5},
 		Memory: []int64{10, 20}, Disk: []int64{5, 6},
+		GPUUtilization: []float64{12.5, 0}, GPUMemory: []int64{7, 8},
 	}
 	got, err := Read(folder)
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {

@@ -12,6 +12,9 @@ import (
 // Options is where the answers come from.
 type Options struct {
 	Status func(ctx context.Context) (ml.Installation, error)
+	// ClearGPU lets a device be used again that an error has condemned;
+	// NOT_FOUND if there is none such.
+	ClearGPU func(uuid string) error
 	// Queue tells what the scheduler is at.
 	Queue    func() ml.Queue
 	Runtimes Runtimes
@@ -43,6 +46,9 @@ func New(o Options) http.Handler {
 	m := rest.NewMux()
 	m.Handle("GET", "/hearth/v1/status", func(r *http.Request, _ rest.Params) (any, error) {
 		return o.Status(r.Context())
+	})
+	m.Handle("POST", "/hearth/v1/gpus/{gpu}:clear", func(_ *http.Request, p rest.Params) (any, error) {
+		return nil, o.ClearGPU(p.Get("gpu"))
 	})
 	m.Handle("GET", "/hearth/v1/queue", func(*http.Request, rest.Params) (any, error) { return o.Queue(), nil })
 	m.Handle("GET", "/hearth/v1/runtimes", func(*http.Request, rest.Params) (any, error) {
