@@ -21,6 +21,7 @@ func commands() []*cli.Command {
 		group("jobs", "Train models",
 			group("submit", "Submit a job", jobsSubmitTrainingCommand()),
 			jobsListCommand(), jobsQueueCommand(), jobsDescribeCommand(), jobsCancelCommand(), jobsStreamLogsCommand()),
+		group("local", "Work without a daemon", localTrainCommand()),
 		group("models", "Manage models",
 			modelsCreateCommand(), modelsListCommand(), modelsDescribeCommand(), modelsDeleteCommand()),
 		group("versions", "Manage versions of models",

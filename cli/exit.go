@@ -39,6 +39,12 @@ var exitCodes = []struct {
 
 var errInterrupted = errors.New("interrupted")
 
+// childStatus is the exit status of a program that has said itself what was
+// wrong.
+type childStatus int
+
+func (s childStatus) Error() string { return fmt.Sprintf("it exited with status %d", int(s)) }
+
 // usageError is a mistake in the command line.
 type usageError struct {
 	command string
@@ -97,6 +103,9 @@ func unknownCommand(c *cli.Context) error {
 func report(w io.Writer, err error) int {
 	if err == nil {
 		return exitOK
+	}
+	if child := childStatus(0); errors.As(err, &child) {
+		return int(child)
 	}
 	code, hint := classify(err)
 	if code == exitInterrupted {
