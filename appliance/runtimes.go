@@ -50,7 +50,25 @@ func (a runtimesAPI) Install(ctx context.Context, name, wheelhouse, python strin
 	if err != nil {
 		return ml.Runtime{}, err
 	}
-	return ml.Runtime{Name: r.Name, TensorFlow: r.TensorFlow, Python: r.Python, State: string(runtimes.Ready), SizeBytes: r.SizeBytes}, nil
+	return ready(r), nil
+}
+
+// Export implements [hearthv1.Runtimes].
+func (a runtimesAPI) Export(ctx context.Context, name, file string, progress func(ml.InstallProgress)) error {
+	return a.store.Export(ctx, name, file, func(p runtimes.Progress) { progress(ml.InstallProgress(p)) })
+}
+
+// Import implements [hearthv1.Runtimes].
+func (a runtimesAPI) Import(ctx context.Context, file, python string, progress func(ml.InstallProgress)) (ml.Runtime, error) {
+	r, err := a.store.Import(ctx, file, python, func(p runtimes.Progress) { progress(ml.InstallProgress(p)) })
+	if err != nil {
+		return ml.Runtime{}, err
+	}
+	return ready(r), nil
+}
+
+func ready(r *runtimes.Runtime) ml.Runtime {
+	return ml.Runtime{Name: r.Name, TensorFlow: r.TensorFlow, Python: r.Python, State: string(runtimes.Ready), SizeBytes: r.SizeBytes}
 }
 
 // Remove implements [hearthv1.Runtimes].

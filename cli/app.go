@@ -16,7 +16,8 @@ func commands() []*cli.Command {
 	return []*cli.Command{
 		serveCommand(),
 		group("runtimes", "Install and remove versions of TensorFlow",
-			runtimesListCommand(), runtimesInstallCommand(), runtimesRemoveCommand()),
+			runtimesListCommand(), runtimesInstallCommand(), runtimesRemoveCommand(),
+			runtimesExportCommand(), runtimesImportCommand()),
 		group("gpus", "See GPUs, and use them again after an error", gpusListCommand(), gpusClearCommand()),
 		group("jobs", "Train models",
 			group("submit", "Submit a job", jobsSubmitTrainingCommand()),

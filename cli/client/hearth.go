@@ -63,11 +63,35 @@ type InstallRequest struct {
 // InstallRuntime installs a runtime and hands its progress to step. A runtime
 // that is already there is given at once.
 func (c *Client) InstallRuntime(ctx context.Context, r InstallRequest, step func(ml.InstallProgress)) (*ml.Runtime, error) {
-	b, err := json.Marshal(r)
+	return stream[ml.InstallProgress, ml.Runtime](ctx, c, "/hearth/v1/runtimes", r, "runtime", step)
+}
+
+// Archive names a file of the daemon's machine that holds a runtime. Python is
+// the interpreter to import it with, empty to look for one.
+type Archive struct {
+	File   string `json:"file"`
+	Python string `json:"python,omitempty"`
+}
+
+// ExportRuntime writes a runtime with its wheels to a file.
+func (c *Client) ExportRuntime(ctx context.Context, name string, a Archive, step func(ml.InstallProgress)) error {
+	_, err := stream[ml.InstallProgress, Archive](ctx, c, "/hearth/v1/runtimes/"+segment(name)+":export", a, "archive", step)
+	return err
+}
+
+// ImportRuntime makes a runtime of such a file.
+func (c *Client) ImportRuntime(ctx context.Context, a Archive, step func(ml.InstallProgress)) (*ml.Runtime, error) {
+	return stream[ml.InstallProgress, ml.Runtime](ctx, c, "/hearth/v1/runtimes:import", a, "runtime", step)
+}
+
+// stream posts a request and hands each line of the answer to step but the last,
+// which has the result under key.
+func stream[P, R any](ctx context.Context, c *Client, path string, request any, key string, step func(P)) (*R, error) {
+	b, err := json.Marshal(request)
 	if err != nil {
 		return nil, fmt.Errorf("encode the request: %w", err)
 	}
-	req, err := c.request(ctx, http.MethodPost, "/hearth/v1/runtimes", bytes.NewReader(b))
+	req, err := c.request(ctx, http.MethodPost, path, bytes.NewReader(b))
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +101,7 @@ func (c *Client) InstallRuntime(ctx context.Context, r InstallRequest, step func
 		return nil, err
 	}
 	defer resp.Body.Close()
-	return readProgress[ml.InstallProgress, ml.Runtime](resp.Body, "runtime", step)
+	return readProgress[P, R](resp.Body, key, step)
 }
 
 // Reindexed counts what a reindexing of the bucket did.

@@ -36,6 +36,10 @@ type Options struct {
 type Runtimes interface {
 	List() ([]ml.Runtime, error)
 	Install(ctx context.Context, name, wheelhouse, python string, progress func(ml.InstallProgress)) (ml.Runtime, error)
+	// Export writes a runtime with its wheels to a file of the daemon's machine,
+	// Import makes one of it.
+	Export(ctx context.Context, name, file string, progress func(ml.InstallProgress)) error
+	Import(ctx context.Context, file, python string, progress func(ml.InstallProgress)) (ml.Runtime, error)
 	Remove(name string) error
 }
 
@@ -56,6 +60,8 @@ func New(o Options) http.Handler {
 		return map[string][]ml.Runtime{"runtimes": list}, err
 	})
 	m.HandleRaw("POST", "/hearth/v1/runtimes", o.install)
+	m.HandleRaw("POST", "/hearth/v1/runtimes:import", o.importRuntime)
+	m.HandleRaw("POST", "/hearth/v1/runtimes/{name}:export", o.exportRuntime)
 	m.Handle("DELETE", "/hearth/v1/runtimes/{name}", func(_ *http.Request, p rest.Params) (any, error) {
 		return nil, o.Runtimes.Remove(p.Get("name"))
 	})
@@ -77,28 +83,4 @@ func New(o Options) http.Handler {
 		return nil
 	})
 	return m
-}
-
-// install answers with one JSON object a line as the installation goes on; the
-// last has the runtime or the error.
-func (o Options) install(w http.ResponseWriter, r *http.Request, _ rest.Params) error {
-	var req struct {
-		Name       string `json:"name"`
-		Wheelhouse string `json:"wheelhouse"`
-		Python     string `json:"python"`
-	}
-	if err := rest.Decode(r, &req, maxBody); err != nil {
-		return err
-	}
-	if req.Name == "" {
-		return ml.FieldErrorf("name", "Name the runtime to install, such as 2.21.")
-	}
-	lines := newLineWriter(w)
-	runtime, err := o.Runtimes.Install(r.Context(), req.Name, req.Wheelhouse, req.Python, func(p ml.InstallProgress) { lines.write(p) })
-	if err != nil {
-		lines.write(rest.Object(err))
-		return nil
-	}
-	lines.write(map[string]any{"runtime": runtime})
-	return nil
 }

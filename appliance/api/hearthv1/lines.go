@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"net/http"
 	"sync"
+
+	"hearth/ml/rest"
 )
 
 // lineWriter writes JSON lines that the client sees at once.
@@ -27,4 +29,13 @@ func (l *lineWriter) write(v any) {
 	defer l.mu.Unlock()
 	_, _ = l.w.Write(append(b, '\n'))
 	_ = http.NewResponseController(l.w).Flush()
+}
+
+// end writes the last line: the result, or the error.
+func (l *lineWriter) end(result any, err error) error {
+	if err != nil {
+		result = rest.Object(err)
+	}
+	l.write(result)
+	return nil
 }
