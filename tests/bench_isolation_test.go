@@ -6,19 +6,24 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // allCores is a trainer that keeps TensorFlow busy on every processor.
 const allCores = `
 import tensorflow as tf
-x = tf.random.normal([512, 512])
-w = tf.Variable(tf.random.normal([512, 512]) * 0.01)
+x = tf.random.normal([4096, 1024])
+w = tf.Variable(tf.random.normal([1024, 1024]) * 0.01)
 @tf.function
 def step():
     with tf.GradientTape() as tape:
@@ -35,8 +40,7 @@ while True:
 type neighbours struct {
 	*daemon
 	trainers []int
-	models   []string
-	bodies   [][]byte
+	requests [][]byte
 }
 
 func newNeighbours(b *testing.B, extra ...string) *neighbours {
@@ -45,7 +49,8 @@ func newNeighbours(b *testing.B, extra ...string) *neighbours {
 		n.model(model, model)
 		body, err := os.ReadFile(filepath.Join(fromEnv(b, "HEARTH_TEST_MODELS"), model, "request_b1.json"))
 		check(b, err)
-		n.models, n.bodies = append(n.models, model), append(n.bodies, body)
+		n.requests = append(n.requests, fmt.Appendf(nil, "POST /v1/projects/hearth/models/%s:predict HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
+			model, n.addr, n.token, len(body), body))
 	}
 	uri := n.upload(trainer(b, allCores), "all_cores")
 	if status, got := n.submitRaw("all_cores", uri, "2.21"); status != 200 {
@@ -93,62 +98,83 @@ func idleTime(t testing.TB) time.Duration {
 	return time.Duration(idle+wait) * 10 * time.Millisecond
 }
 
-// BenchmarkTrainingBesideServing asks two versions at 30 % of what they can
-// answer, alone and beside a training job that would use every processor: with
-// the isolation and without, in turn. ratio is the median p99 beside training by
-// the median p99 alone; kept is which part the training got of the processor
-// time that serving left.
+// BenchmarkTrainingBesideServing asks two versions in turn at 30 % of what they
+// can answer, alone and beside a training job that would use every processor:
+// with the isolation and without, in turn. ratio is the median p99 beside
+// training by the median p99 alone; kept is which part the training got of the
+// processor time that serving left.
 func BenchmarkTrainingBesideServing(b *testing.B) {
 	const rounds, span = 7, 4 * time.Second
 	with, without := newNeighbours(b), newNeighbours(b, "[sandbox]", "cgroups = false", `users = ""`)
 	for range b.N {
-		var capacity float64
-		for i, model := range with.models {
-			_, rate := load(b, with.addr, "/v1/projects/hearth/models/"+model+":predict", with.token, with.bodies[i], 2)
-			capacity += rate / float64(len(with.models))
-		}
-		rate := 0.3 * capacity
-		var alone, beside, bare, keptWith, keptWithout []time.Duration
+		rate := 0.3 * with.capacity(b, time.Second)
+		var alone, beside, bare, kept, keptWithout []float64
 		for range rounds {
-			alone = append(alone, with.p99(b, rate, span))
+			alone = append(alone, us(with.p99(b, rate, span)))
 			for _, c := range []struct {
 				n          *neighbours
-				p99s, kept *[]time.Duration
-			}{{with, &beside, &keptWith}, {without, &bare, &keptWithout}} {
+				p99s, kept *[]float64
+			}{{with, &beside, &kept}, {without, &bare, &keptWithout}} {
 				c.n.signal(syscall.SIGCONT)
 				trained, idle := c.n.trained(), idleTime(b)
-				*c.p99s = append(*c.p99s, c.n.p99(b, rate, span))
+				*c.p99s = append(*c.p99s, us(c.n.p99(b, rate, span)))
 				trained, idle = c.n.trained()-trained, idleTime(b)-idle
-				*c.kept = append(*c.kept, time.Duration(float64(time.Second)*float64(trained)/float64(trained+idle)))
+				*c.kept = append(*c.kept, float64(trained)/float64(trained+idle))
 				c.n.signal(syscall.SIGSTOP)
 			}
 		}
+		b.Logf("p99 alone %.0f, beside %.0f, beside without isolation %.0f; kept %.3f, %.3f", alone, beside, bare, kept, keptWithout)
 		b.ReportMetric(rate, "requests/s")
-		b.ReportMetric(us(median(alone)), "alone-p99-µs")
-		b.ReportMetric(us(median(beside)), "beside-p99-µs")
-		b.ReportMetric(us(median(bare)), "beside-without-p99-µs")
-		b.ReportMetric(float64(median(beside))/float64(median(alone)), "ratio")
-		b.ReportMetric(float64(median(bare))/float64(median(alone)), "ratio-without")
-		b.ReportMetric(median(keptWith).Seconds(), "kept")
-		b.ReportMetric(median(keptWithout).Seconds(), "kept-without")
+		b.ReportMetric(middle(alone), "alone-p99-µs")
+		b.ReportMetric(middle(beside), "beside-p99-µs")
+		b.ReportMetric(middle(bare), "beside-without-p99-µs")
+		b.ReportMetric(middle(beside)/middle(alone), "ratio")
+		b.ReportMetric(middle(bare)/middle(alone), "ratio-without")
+		b.ReportMetric(middle(kept), "kept")
+		b.ReportMetric(middle(keptWithout), "kept-without")
 	}
 	with.signal(syscall.SIGCONT)
 	without.signal(syscall.SIGCONT)
 }
 
-// p99 asks the versions in turn at a fixed rate, whether answers come or not,
-// and gives the time that one answer of a hundred took longer than, counted from
-// when its request was due.
+func middle(v []float64) float64 { return slices.Sorted(slices.Values(v))[len(v)/2] }
+
+// senders is how many connections ask at a time.
+const senders = 8
+
+// capacity is how many requests a second are answered that come as fast as they
+// can.
+func (n *neighbours) capacity(b *testing.B, span time.Duration) float64 {
+	began := time.Now()
+	times := n.ask(b, func(int64) (time.Time, bool) { return time.Now(), time.Since(began) < span })
+	return float64(len(times)) / span.Seconds()
+}
+
+// p99 asks at a fixed rate, whether answers come or not, and gives the time that
+// one answer of a hundred took longer than, counted from when its request was
+// due.
 func (n *neighbours) p99(b *testing.B, rate float64, span time.Duration) time.Duration {
-	const conns = 8
+	began, every := time.Now().Add(50*time.Millisecond), time.Duration(float64(time.Second)/rate)
+	times := n.ask(b, func(i int64) (time.Time, bool) {
+		due := time.Duration(i) * every
+		return began.Add(due), due < span
+	})
+	return quantile(times, 0.99)
+}
+
+// ask sends requests to the models in turn, each when it is due or as soon after
+// as one of the connections is free, and gives the time from then to its answer.
+// The senders are threads that sleep and read in the kernel: Go's own timers are
+// exact to a millisecond only.
+func (n *neighbours) ask(b *testing.B, due func(i int64) (time.Time, bool)) []time.Duration {
+	var next atomic.Int64
 	var mu sync.Mutex
 	var all []time.Duration
-	var senders sync.WaitGroup
-	began := time.Now().Add(50 * time.Millisecond)
-	every := time.Duration(float64(time.Second) / rate)
-	for c := range conns {
-		senders.Go(func() {
-			conn, err := net.Dial("tcp", n.addr)
+	var threads sync.WaitGroup
+	for range senders {
+		threads.Go(func() {
+			runtime.LockOSThread()
+			conn, err := blockingConn(n.addr)
 			if err != nil {
 				b.Error(err)
 				return
@@ -156,11 +182,15 @@ func (n *neighbours) p99(b *testing.B, rate float64, span time.Duration) time.Du
 			defer conn.Close()
 			r := bufio.NewReader(conn)
 			var times []time.Duration
-			for i := c; time.Duration(i)*every < span; i += conns {
-				due := began.Add(time.Duration(i) * every)
-				time.Sleep(time.Until(due))
-				model := i / conns % len(n.models)
-				if _, err := conn.Write(n.request(model)); err != nil {
+			for i := next.Add(1) - 1; ; i = next.Add(1) - 1 {
+				at, more := due(i)
+				if !more {
+					break
+				}
+				if wait := unix.NsecToTimespec(int64(time.Until(at))); wait.Nsec > 0 || wait.Sec > 0 {
+					unix.Nanosleep(&wait, nil)
+				}
+				if _, err := conn.Write(n.requests[i%int64(len(n.requests))]); err != nil {
 					b.Error(err)
 					return
 				}
@@ -168,18 +198,28 @@ func (n *neighbours) p99(b *testing.B, rate float64, span time.Duration) time.Du
 					b.Error(err)
 					return
 				}
-				times = append(times, time.Since(due))
+				times = append(times, time.Since(at))
 			}
 			mu.Lock()
 			defer mu.Unlock()
 			all = append(all, times...)
 		})
 	}
-	senders.Wait()
-	return quantile(all, 0.99)
+	threads.Wait()
+	return all
 }
 
-func (n *neighbours) request(model int) []byte {
-	return fmt.Appendf(nil, "POST /v1/projects/hearth/models/%s:predict HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
-		n.models[model], n.addr, n.token, len(n.bodies[model]), n.bodies[model])
+// blockingConn is a connection whose reads block their thread.
+func blockingConn(addr string) (*os.File, error) {
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	f, err := conn.(*net.TCPConn).File()
+	if err != nil {
+		return nil, err
+	}
+	f.Fd() // makes it a blocking one
+	return f, nil
 }

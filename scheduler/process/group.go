@@ -17,10 +17,10 @@ import (
 	"hearth/ml"
 )
 
-// group is the cgroup of one process tree, or the parent of such groups: its
-// folder in each tree that is used, "" where there is none. A controller whose
-// folder is Unified is version 2, the others are version 1. The zero group is
-// no group at all.
+// group is the cgroup of one process tree, or the stem of the names of such
+// groups: its folder in each tree that is used, "" where there is none. A
+// controller whose folder is Unified is version 2, the others are version 1. The
+// zero group is no group at all.
 type group struct {
 	Unified string `json:"unified,omitempty"` // for birth and cgroup.kill
 	CPU     string `json:"cpu,omitempty"`
@@ -29,18 +29,19 @@ type group struct {
 	Freezer string `json:"freezer,omitempty"`
 }
 
-// child is the group of the process id below the parent g.
+// of is the group of the process id, for the stem g.
 //
-// All groups lie directly below one parent, whatever their weight, and carry
-// the weight themselves: a group under an idle parent could never become an
-// ordinary one, and moving it would leave its memory's charges behind.
-func (g group) child(id string, limits ml.Limits) group {
-	name := strings.ReplaceAll(id, "/", "@") // no file of a group has an @
-	join := func(parent string) string {
-		if parent == "" {
+// The groups have no parent of their own: the kernel weighs groups against
+// their neighbours, and would weigh a parent that holds nothing but idle ones as
+// an ordinary neighbour of the daemon and its clients. Nor are there two, one of
+// them idle: a group that moves leaves its memory's charges behind.
+func (g group) of(id string, limits ml.Limits) group {
+	name := "@" + strings.ReplaceAll(id, "/", "@") // no file of a group has an @
+	join := func(stem string) string {
+		if stem == "" {
 			return ""
 		}
-		return filepath.Join(parent, name)
+		return stem + name
 	}
 	c := group{Unified: join(g.Unified), CPU: join(g.CPU), Memory: join(g.Memory)}
 	if limits.Pids > 0 || g.v2(g.Pids) {
@@ -68,7 +69,7 @@ func (g group) folders() []string {
 // make creates the group with its limits and weight.
 func (g group) make(limits ml.Limits, weight ml.Weight) error {
 	for _, d := range g.folders() {
-		if err := g.makeFolder(d); err != nil {
+		if err := os.Mkdir(d, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
 			return fmt.Errorf("make cgroup: %w", err)
 		}
 	}
@@ -81,37 +82,6 @@ func (g group) make(limits ml.Limits, weight ml.Weight) error {
 		}
 	}
 	return nil
-}
-
-// makeFolder makes one folder, and the parent that another process's end may
-// be removing at the same time.
-func (g group) makeFolder(dir string) error {
-	const tries = 10
-	parent := filepath.Dir(dir)
-	var err error
-	for range tries {
-		if err = os.Mkdir(dir, 0o755); err == nil || errors.Is(err, fs.ErrExist) {
-			return nil
-		}
-		if !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-		if err = os.Mkdir(parent, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
-			return err
-		}
-		if g.v2(dir) {
-			var controllers []string
-			for c, d := range map[string]string{"cpu": g.CPU, "memory": g.Memory, "pids": g.Pids} {
-				if g.v2(d) {
-					controllers = append(controllers, c)
-				}
-			}
-			if err = enableControllers(parent, controllers); err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return err
-			}
-		}
-	}
-	return err
 }
 
 func (g group) limitMemory(limit int64) error {
@@ -246,8 +216,8 @@ func (g group) kill() {
 	}
 }
 
-// remove deletes the group, and its parent if that has no other. What has just
-// died may keep the group for another moment, so it tries for a while.
+// remove deletes the group. What has just died may keep it for another moment,
+// so it tries for a while.
 func (g group) remove() error {
 	const patience = 2 * time.Second
 	var failed error
@@ -264,7 +234,6 @@ func (g group) remove() error {
 			}
 			time.Sleep(time.Millisecond)
 		}
-		syscall.Rmdir(filepath.Dir(dir)) // of no effect while others are in it
 	}
 	return failed
 }

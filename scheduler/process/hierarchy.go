@@ -81,18 +81,18 @@ func ownFolder(point, root, path string) (string, bool) {
 
 // placement is where the groups of this installation's processes go.
 type placement struct {
-	parent group
-	level  string
-	notes  []string // what cannot be had, and why
+	stem  group // what the names of their groups begin with
+	level string
+	notes []string // what cannot be had, and why
 }
 
-// place finds out what this host allows, by trying it: the parent group is
-// made and removed again. Processes make it when they need it.
+// place finds out what this host allows, by trying it: a group is made and
+// removed again.
 func (h hierarchies) place(attempts string) placement {
 	sum := sha256.Sum256([]byte(attempts))
 	name := "hearth-" + hex.EncodeToString(sum[:6])
 	p := placement{level: levelNone}
-	for c, dst := range map[string]*string{"cpu": &p.parent.CPU, "memory": &p.parent.Memory, "pids": &p.parent.Pids, "freezer": &p.parent.Freezer} {
+	for c, dst := range map[string]*string{"cpu": &p.stem.CPU, "memory": &p.stem.Memory, "pids": &p.stem.Pids, "freezer": &p.stem.Freezer} {
 		if own, ok := h.legacy[c]; ok && usable(filepath.Join(own, name), "cgroup.procs") {
 			*dst = filepath.Join(own, name)
 		}
@@ -100,10 +100,10 @@ func (h hierarchies) place(attempts string) placement {
 	// cgroup.kill came with Linux 5.14, after birth in a group (5.7): with the
 	// file there, both work. Without it the tree is of no use here.
 	if base := unifiedBase(h.unified); base != "" && usable(filepath.Join(base, name), "cgroup.kill") {
-		p.parent.Unified = filepath.Join(base, name)
+		p.stem.Unified = filepath.Join(base, name)
 		p.delegate(base, h.unified)
 	}
-	switch g := p.parent; {
+	switch g := p.stem; {
 	case g.Unified != "" && (g.Memory == g.Unified || g.CPU == g.Unified || len(h.legacy) == 0):
 		p.level = "cgroup-v2"
 	case g.Unified != "":
@@ -144,7 +144,7 @@ func usable(dir, file string) bool {
 // that version 1 does not hold.
 func (p *placement) delegate(base, own string) {
 	has := words(base, "cgroup.controllers")
-	want := map[string]*string{"cpu": &p.parent.CPU, "memory": &p.parent.Memory, "pids": &p.parent.Pids}
+	want := map[string]*string{"cpu": &p.stem.CPU, "memory": &p.stem.Memory, "pids": &p.stem.Pids}
 	var enable []string
 	for c, dst := range want {
 		if *dst == "" && slices.Contains(has, c) {
@@ -163,7 +163,7 @@ func (p *placement) delegate(base, own string) {
 		return
 	}
 	for _, c := range enable {
-		*want[c] = p.parent.Unified
+		*want[c] = p.stem.Unified
 	}
 }
 

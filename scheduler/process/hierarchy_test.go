@@ -92,14 +92,14 @@ func TestGroup_Version2(t *testing.T) {
 	check(map[string]string{"cpu.weight": "1"})
 }
 
-func TestGroup_Child(t *testing.T) {
-	parent := group{Unified: "/u/p", CPU: "/c/p", Memory: "/m/p", Pids: "/p/p", Freezer: "/f/p"}
-	got := parent.child("hearth.job.1/worker-0", ml.Limits{})
-	want := group{Unified: "/u/p/hearth.job.1@worker-0", CPU: "/c/p/hearth.job.1@worker-0", Memory: "/m/p/hearth.job.1@worker-0"}
+func TestGroup_OfProcess(t *testing.T) {
+	stem := group{Unified: "/u/p", CPU: "/c/p", Memory: "/m/p", Pids: "/p/p", Freezer: "/f/p"}
+	got := stem.of("hearth.job.1/worker-0", ml.Limits{})
+	want := group{Unified: "/u/p@hearth.job.1@worker-0", CPU: "/c/p@hearth.job.1@worker-0", Memory: "/m/p@hearth.job.1@worker-0"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
-	if got := (group{}).child("a/b", ml.Limits{Pids: 1}); got != (group{}) {
+	if got := (group{}).of("a/b", ml.Limits{Pids: 1}); got != (group{}) {
 		t.Errorf("of no group: %+v", got)
 	}
 }

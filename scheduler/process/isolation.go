@@ -24,7 +24,7 @@ const levelNone = "none (process groups only)"
 
 // Isolation tells what was found at Open.
 func (s *Supervisor) Isolation() Isolation {
-	g := s.placement.parent
+	g := s.placement.stem
 	i := Isolation{Level: s.placement.level}
 	say := func(have bool, yes, no string) {
 		if !have {

@@ -33,7 +33,7 @@ func TestLimits(t *testing.T) {
 	})
 	t.Run("MainProcessFailsAfterItsChild", func(t *testing.T) {
 		s := open(t, "cgroup")
-		if g := s.placement.parent; g.v2(g.Memory) {
+		if g := s.placement.stem; g.v2(g.Memory) {
 			t.Skip("version 2 kills the whole group at once")
 		}
 		check(t, run(t, s, limited("$SELF test-hog 1000; exit 3")), 3)
@@ -51,7 +51,7 @@ func TestLimits(t *testing.T) {
 	})
 	t.Run("Processes", func(t *testing.T) {
 		s := open(t, "cgroup")
-		if s.placement.parent.Pids == "" {
+		if s.placement.stem.Pids == "" {
 			t.Skip("no pids controller here")
 		}
 		p := shell("for i in 1 2 3 4 5 6 7 8 9; do sleep 1000 & done; echo never")

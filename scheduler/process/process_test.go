@@ -175,10 +175,9 @@ func checkNothingLeft(t *testing.T, dir string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	parent := h.place(dir).parent
-	for _, folder := range parent.folders() {
-		if _, err := os.Stat(folder); err == nil {
-			t.Errorf("cgroup %s is left", folder)
+	for _, stem := range h.place(dir).stem.folders() {
+		if left, _ := filepath.Glob(stem + "*"); len(left) > 0 {
+			t.Errorf("cgroups %q are left", left)
 		}
 	}
 }

@@ -219,7 +219,7 @@ func (s *Supervisor) forkShim(sp spec, lock, word *os.File) (pid int, err error)
 		return 0, err
 	}
 	defer log.Close()
-	group, err := json.Marshal(s.placement.parent.child(sp.ID, sp.Process.Limits))
+	group, err := json.Marshal(s.placement.stem.of(sp.ID, sp.Process.Limits))
 	if err != nil {
 		return 0, err
 	}
