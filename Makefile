@@ -33,7 +33,7 @@ export HEARTH_TEST_GOSTORAGE := $(TEST_GOSTORAGE)
 export HEARTH_TEST_MINIO := $(TEST_MINIO)
 TEST_ENV = HEARTH_TEST_TENSORFLOW="$$(echo $(TEST_RUNTIME)/lib/python3*/site-packages/tensorflow)"
 
-.PHONY: help prerequisites build run test test-setup test-gpu soak check bench fuzz env clean
+.PHONY: help prerequisites build run test test-setup test-gpu soak check bench bench-slurm fuzz env clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -104,6 +104,9 @@ check: tensorflow-binding ## formatting, vet, staticcheck, the allowed imports
 
 bench: test-setup ## every path that matters beside its limit, in one run
 	@$(TEST_ENV) bench/run.sh
+
+bench-slurm: build $(TEST_RUNTIME)/runtime.json ## a trainer that does nothing, beside the same under Slurm (installs Debian's)
+	@$(TEST_ENV) bench/slurm.sh
 
 FUZZTIME ?= 20s
 fuzz: tensorflow-binding ## each fuzz target for FUZZTIME
