@@ -63,13 +63,13 @@ func newNeighbours(b *testing.B, extra ...string) *neighbours {
 			n.trainers = append(n.trainers, pid)
 		}
 	}
-	n.signal(syscall.SIGSTOP)
+	signal(b, n.trainers, syscall.SIGSTOP)
 	return n
 }
 
-func (n *neighbours) signal(sig syscall.Signal) {
-	for _, pid := range n.trainers {
-		check(n.t, syscall.Kill(pid, sig))
+func signal(b *testing.B, pids []int, sig syscall.Signal) {
+	for _, pid := range pids {
+		check(b, syscall.Kill(pid, sig))
 	}
 }
 
@@ -100,27 +100,30 @@ func idleTime(t testing.TB) time.Duration {
 
 // BenchmarkTrainingBesideServing asks two versions in turn at 30 % of what they
 // can answer, alone and beside a training job that would use every processor:
-// with the isolation and without, in turn. ratio is the median p99 beside
+// with the isolation and without, in turn, the other daemon stopped. ratio is the median p99 beside
 // training by the median p99 alone; kept is which part the training got of the
 // processor time that serving left.
 func BenchmarkTrainingBesideServing(b *testing.B) {
 	const rounds, span = 7, 4 * time.Second
 	with, without := newNeighbours(b), newNeighbours(b, "[sandbox]", "cgroups = false", `users = ""`)
 	for range b.N {
+		signal(b, without.processes(), syscall.SIGSTOP)
 		rate := 0.3 * with.capacity(b, time.Second)
 		var alone, beside, bare, kept, keptWithout []float64
 		for range rounds {
+			signal(b, with.processes(), syscall.SIGCONT)
+			signal(b, with.trainers, syscall.SIGSTOP)
 			alone = append(alone, us(with.p99(b, rate, span)))
 			for _, c := range []struct {
 				n          *neighbours
 				p99s, kept *[]float64
 			}{{with, &beside, &kept}, {without, &bare, &keptWithout}} {
-				c.n.signal(syscall.SIGCONT)
+				signal(b, c.n.processes(), syscall.SIGCONT)
 				trained, idle := c.n.trained(), idleTime(b)
 				*c.p99s = append(*c.p99s, us(c.n.p99(b, rate, span)))
 				trained, idle = c.n.trained()-trained, idleTime(b)-idle
 				*c.kept = append(*c.kept, float64(trained)/float64(trained+idle))
-				c.n.signal(syscall.SIGSTOP)
+				signal(b, c.n.processes(), syscall.SIGSTOP)
 			}
 		}
 		b.Logf("p99 alone %.0f, beside %.0f, beside without isolation %.0f; kept %.3f, %.3f", alone, beside, bare, kept, keptWithout)
@@ -133,8 +136,7 @@ func BenchmarkTrainingBesideServing(b *testing.B) {
 		b.ReportMetric(middle(kept), "kept")
 		b.ReportMetric(middle(keptWithout), "kept-without")
 	}
-	with.signal(syscall.SIGCONT)
-	without.signal(syscall.SIGCONT)
+	signal(b, append(with.processes(), without.processes()...), syscall.SIGCONT)
 }
 
 func middle(v []float64) float64 { return slices.Sorted(slices.Values(v))[len(v)/2] }
