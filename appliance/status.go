@@ -53,7 +53,7 @@ func (a *Appliance) addDevices(s *ml.Installation) {
 	for _, d := range a.gpus.Devices() {
 		device := ml.Device{
 			UUID: d.UUID, Name: d.Name, MemoryBytes: d.MemoryBytes, Health: "OK", Index: d.Index, Parent: d.Parent,
-			Job: held[d.UUID].Job, Unfit: held[d.UUID].Unfit,
+			Holder: held[d.UUID].Holder, Unfit: held[d.UUID].Unfit,
 		}
 		if err := a.gpus.Health(d.UUID); err != nil {
 			device.Health = err.Error()

@@ -13,7 +13,7 @@ func gpusListCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "list",
 		Usage: "List GPUs, and the instances of those that are divided",
-		Description: `STATE is free, leased by a job, or why the device cannot be leased.
+		Description: `STATE is free, leased by a job or a version, or why the device cannot be leased.
 
 Examples:
 
@@ -58,8 +58,8 @@ func deviceState(d ml.Device) string {
 		return d.Unfit
 	case d.Health != "OK":
 		return d.Health
-	case d.Job != "":
-		return "leased by " + d.Job
+	case d.Holder != "":
+		return "leased by " + d.Holder
 	}
 	return "free"
 }

@@ -53,9 +53,10 @@ type Device struct {
 	// where the driver does not tell.
 	UsedBytes   int64    `json:"usedBytes,omitempty"`
 	Utilization *float64 `json:"utilization,omitempty"`
-	// Job leases it; Unfit says why it cannot be leased now.
-	Job   string `json:"job,omitempty"`
-	Unfit string `json:"unfit,omitempty"`
+	// Holder is the job or the version that leases it; Unfit says why it cannot
+	// be leased now.
+	Holder string `json:"holder,omitempty"`
+	Unfit  string `json:"unfit,omitempty"`
 }
 
 // QueuedJob is an unfinished job; Position counts from 1 while it waits.

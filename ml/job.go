@@ -68,6 +68,14 @@ type AcceleratorConfig struct {
 	Type  string `json:"type,omitempty"`
 }
 
+// Devices is how many devices are asked for; nil asks for none.
+func (a *AcceleratorConfig) Devices() int {
+	if a == nil {
+		return 0
+	}
+	return int(a.Count)
+}
+
 // Scheduling bounds a job in time and places it in the queue.
 type Scheduling struct {
 	MaxRunningTime Duration `json:"maxRunningTime,omitempty"`

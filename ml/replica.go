@@ -41,10 +41,11 @@ type ReplicaGroup struct {
 // GPUs is the number of devices that the group asks for beside its machine
 // type; ok is false if it names none.
 func (g ReplicaGroup) GPUs() (n int, ok bool) {
-	if g.Config == nil || g.Config.AcceleratorConfig == nil || g.Config.AcceleratorConfig.Count == 0 {
+	if g.Config == nil {
 		return 0, false
 	}
-	return int(g.Config.AcceleratorConfig.Count), true
+	n = g.Config.AcceleratorConfig.Devices()
+	return n, n > 0
 }
 
 // Groups gives what the request says of its replicas, the master first. There

@@ -22,7 +22,7 @@ const settleEvery = time.Second
 // killed, and the next job would run out of it. later is true if it is worth to
 // look again.
 func (s *slots) settle() (later bool) {
-	if s.devices == nil {
+	if s.asks == nil {
 		return false
 	}
 	for _, uuid := range s.gpus {
@@ -36,13 +36,13 @@ func (s *slots) settle() (later bool) {
 
 // whyUnfit says why a device cannot be leased, empty if it can or is.
 func (s *slots) whyUnfit(uuid string) string {
-	if err := s.devices.Health(uuid); err != nil {
+	if err := s.asks.Health(uuid); err != nil {
 		return err.Error()
 	}
-	if !s.draining[uuid] || s.holder(uuid) != nil {
+	if !s.draining[uuid] || s.holder(uuid) != "" {
 		return ""
 	}
-	pids, err := s.devices.Processes(uuid)
+	pids, err := s.asks.Processes(uuid)
 	switch {
 	case err != nil:
 		return err.Error()
@@ -53,14 +53,19 @@ func (s *slots) whyUnfit(uuid string) string {
 	return ""
 }
 
-// holder gives the job that leases a device, nil if none does.
-func (s *slots) holder(uuid string) *jobKey {
+// holder gives the job or the version that leases a device, empty if none does.
+func (s *slots) holder(uuid string) string {
 	for k, l := range s.leases {
 		if slices.Contains(l.GPUs, uuid) {
-			return &k
+			return k.job
 		}
 	}
-	return nil
+	for tenant, uuids := range s.tenants.devices {
+		if slices.Contains(uuids, uuid) {
+			return tenant
+		}
+	}
+	return ""
 }
 
 // DeviceChanged tells the scheduler that the health of a device may have.
@@ -82,19 +87,15 @@ func (s *Scheduler) deviceFault(uuids []string) string {
 // GPU is a device in a snapshot.
 type GPU struct {
 	UUID string
-	// Job is the one that leases it, empty for none; Unfit says why it cannot be
-	// leased, empty if it can.
-	Job, Unfit string
+	// Holder is the job, or the name of the version, that leases it, empty for
+	// none; Unfit says why it cannot be leased, empty if it can.
+	Holder, Unfit string
 }
 
 func (s *slots) describeGPUs() []GPU {
 	var all []GPU
 	for _, uuid := range s.gpus {
-		g := GPU{UUID: uuid, Unfit: s.unfit[uuid]}
-		if k := s.holder(uuid); k != nil {
-			g.Job = k.job
-		}
-		all = append(all, g)
+		all = append(all, GPU{UUID: uuid, Holder: s.holder(uuid), Unfit: s.unfit[uuid]})
 	}
 	return all
 }

@@ -103,6 +103,7 @@ func (l *loop) step(ctx context.Context, now time.Time) time.Time {
 	}
 	l.retry = time.Time{}
 	settle := l.slots.settle()
+	l.slots.grant()
 	actions, wake := plan(l.queue.list, l.slots.host(), now)
 	if again := now.Add(settleEvery); settle && (wake.IsZero() || again.Before(wake)) {
 		wake = again

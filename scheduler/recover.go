@@ -10,6 +10,9 @@ import (
 // recover takes the jobs of the last daemon in hand. All leases are known
 // again before anything can start.
 func (l *loop) recover(ctx context.Context) error {
+	if err := l.recoverTenants(); err != nil {
+		return err
+	}
 	records, err := l.o.DB.UnfinishedJobs()
 	if err != nil {
 		return fmt.Errorf("read unfinished jobs: %w", err)

@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -25,6 +26,9 @@ import (
 //	cancel NAME                            a user does; what holds slots goes on until its end
 //	condemn GPU-0, clear GPU-0             an error of the device; an operator
 //	occupy GPU-0, vacate GPU-0             a process uses it, whatever is leased
+//	serve VERSION gpus=N                   a version asks for devices
+//	unserve VERSION                        it gives them back
+//	expect VERSION serves gpus=N           it has so many; 0 while it waits
 //	restart                                the daemon dies and another starts
 //	expect NAME STATE WORD…                position=N, gpus=N, ports=N, attempt=N, priority order in the queue
 //	expect NAME waits TEXT                 the reason that the queue gives
@@ -50,7 +54,7 @@ func TestScripts(t *testing.T) {
 }
 
 func runScript(t *testing.T, file, text string) {
-	p := &play{t: t, options: Options{Machines: stageMachines()}, hardware: &hardware{map[string]error{}, map[string][]int{}}}
+	p := &play{t: t, options: Options{Machines: stageMachines()}, hardware: &hardware{map[string]error{}, map[string][]int{}}, asked: map[string]*want{}}
 	p.options.Devices = p.hardware
 	n := 0
 	for line := range strings.Lines(text) {
@@ -62,7 +66,7 @@ func runScript(t *testing.T, file, text string) {
 		}
 		err := p.command(words[0], words[1:])
 		if err == nil && p.stage != nil {
-			err = p.check()
+			err = errors.Join(p.noteGiven(), p.check())
 		}
 		if err != nil {
 			t.Fatalf("%s:%d: %s: %v", file, n, strings.TrimSpace(line), err)
@@ -75,6 +79,7 @@ type play struct {
 	t        *testing.T
 	options  Options
 	hardware *hardware
+	asked    map[string]*want // by versions that have not been given
 	*stage
 }
 
@@ -91,6 +96,7 @@ func (p *play) command(name string, words []string) error {
 	}
 	switch name {
 	case "restart":
+		clear(p.asked)
 		p.restart()
 		return nil
 	case "condemn":
@@ -106,6 +112,14 @@ func (p *play) command(name string, words []string) error {
 		d, err := time.ParseDuration(words[0])
 		p.tick(d)
 		return err
+	case "serve":
+		if err := p.serve(words[0], words[1]); err != nil {
+			return err
+		}
+	case "unserve":
+		if err := p.unserve(words[0]); err != nil {
+			return err
+		}
 	case "submit":
 		job, err := stageJob(words[0], words[1:])
 		if err != nil {
@@ -141,6 +155,52 @@ func (p *play) command(name string, words []string) error {
 	return nil
 }
 
+// serve asks for devices as the serving side does for a version, made if there is
+// none.
+func (p *play) serve(version, count string) error {
+	var n int
+	if _, err := fmt.Sscanf(count, "gpus=%d", &n); err != nil {
+		return err
+	}
+	if _, err := p.db.CreateModel(stageProject, &ml.Model{Name: "m"}); err != nil && ml.KindOf(err) != ml.AlreadyExists {
+		return err
+	}
+	_, _, err := p.db.CreateVersion(stageProject, "m", &ml.Version{Name: version, DeploymentURI: "gs://b/m", RuntimeVersion: "2.21"})
+	if err != nil && ml.KindOf(err) != ml.AlreadyExists {
+		return err
+	}
+	p.asked[version] = p.askGPUs(ml.VersionName(stageProject, "m", version), n)
+	return nil
+}
+
+func (p *play) unserve(version string) error {
+	delete(p.asked, version)
+	p.ReleaseGPUs(ml.VersionName(stageProject, "m", version))
+	return p.db.SetVersionGPUs(stageProject, "m", version, nil)
+}
+
+// noteGiven does with the devices that versions get what the serving side does.
+func (p *play) noteGiven() error {
+	for version, w := range p.asked {
+		select {
+		case uuids := <-w.given:
+			delete(p.asked, version)
+			if err := p.db.SetVersionGPUs(stageProject, "m", version, uuids); err != nil {
+				return err
+			}
+		default:
+		}
+	}
+	return nil
+}
+
+func (p *play) expectServes(version, count string) error {
+	if got := fmt.Sprintf("gpus=%d", len(p.slots.tenants.devices[ml.VersionName(stageProject, "m", version)])); got != count {
+		return fmt.Errorf("it has %s", got)
+	}
+	return nil
+}
+
 func (p *play) slotsCommand(words []string) error {
 	o := &p.options
 	for _, word := range words {
@@ -171,6 +231,9 @@ func (p *play) slotsCommand(words []string) error {
 }
 
 func (p *play) expect(id, what string, words []string) error {
+	if what == "serves" {
+		return p.expectServes(id, words[0])
+	}
 	job, err := p.Job(stageProject, id)
 	if err != nil {
 		return err

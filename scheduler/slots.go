@@ -14,9 +14,10 @@ type slots struct {
 	ports  [2]int
 	users  [2]uint32
 	leases map[jobKey]metadata.Lease
+	tenants
 	// draining are devices that somebody may still use without a lease, unfit
 	// those that cannot be leased, and why.
-	devices  Devices
+	asks     Devices
 	draining map[string]bool
 	unfit    map[string]string
 }
@@ -28,7 +29,8 @@ func newSlots(o Options) *slots {
 		ports:   o.Ports,
 		users:   o.Rules.Users,
 		leases:  map[jobKey]metadata.Lease{},
-		devices: o.Devices, draining: map[string]bool{}, unfit: map[string]string{},
+		tenants: tenants{devices: map[string][]string{}},
+		asks:    o.Devices, draining: map[string]bool{}, unfit: map[string]string{},
 	}
 	for _, uuid := range o.GPUs {
 		s.draining[uuid] = true // what a daemon before has left
@@ -40,7 +42,7 @@ func newSlots(o Options) *slots {
 func (s *slots) freeGPUs() []string {
 	var free []string
 	for _, uuid := range s.gpus {
-		if s.holder(uuid) == nil && s.unfit[uuid] == "" {
+		if s.holder(uuid) == "" && s.unfit[uuid] == "" {
 			free = append(free, uuid)
 		}
 	}
@@ -55,7 +57,7 @@ func (s *slots) free() ml.Resources {
 		free = free.Minus(l.Resources)
 	}
 	// By device: a lease may name one that is no longer there.
-	free.GPUs = len(s.freeGPUs())
+	free.GPUs = max(0, len(s.freeGPUs())-s.wanted())
 	return free
 }
 

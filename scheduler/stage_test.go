@@ -187,6 +187,14 @@ func (s *stage) check() error {
 		}
 		sum = sum.Plus(lease.Resources)
 	}
+	for version, uuids := range s.slots.tenants.devices {
+		for _, uuid := range uuids {
+			if other, taken := owners[uuid]; taken {
+				return fmt.Errorf("%s is held by %v and %s", uuid, other, version)
+			}
+			owners[uuid] = jobKey{job: version}
+		}
+	}
 	if !sum.Fits(s.slots.total) {
 		return fmt.Errorf("%s are leased of %s", sum, s.slots.total)
 	}

@@ -44,6 +44,9 @@ func (m *Manager) CreateVersion(_ context.Context, project, model string, v *ml.
 	if v.PythonVersion != "" && runtime.Python != v.PythonVersion && !strings.HasPrefix(runtime.Python, v.PythonVersion+".") {
 		return nil, ml.FieldErrorf("pythonVersion", "Runtime %s has Python %s, not %s; leave pythonVersion out to get it.", runtime.Name, runtime.Python, v.PythonVersion)
 	}
+	if err := m.checkDevices(v, runtime); err != nil {
+		return nil, err
+	}
 	v.RuntimeVersion = runtime.Name
 	_, op, err := m.o.DB.CreateVersion(project, model, v)
 	if err != nil {

@@ -41,6 +41,8 @@ type Runtime struct {
 	Python string
 	// TensorFlow is the folder of the tensorflow package.
 	TensorFlow string
+	// CUDA is true if it finds the libraries that GPUs need.
+	CUDA bool
 }
 
 // Runtimes finds a runtime by name or alias; an empty name means the default.
@@ -55,6 +57,9 @@ type Options struct {
 	Objects  object.ObjectReader
 	Executor Executor
 	Runtimes Runtimes
+	// Devices leases the machine's GPUs, of which there are so many.
+	Devices Devices
+	GPUs    int
 	// Dir holds the copied SavedModels as PROJECT/MODEL/VERSION.
 	Dir string
 	// Executable is the program whose hidden command is the worker.

@@ -34,7 +34,7 @@ func (m *Manager) newTask(ctx context.Context, a action, records []metadata.Vers
 		log: m.o.Log.With().Str("version", a.key.String()).Logger()}
 	for _, r := range records {
 		if keyOf(r) == a.key {
-			k.version, k.number = r.Version, r.WorkerNumber
+			k.version, k.number, k.gpus = r.Version, r.WorkerNumber, r.GPUs
 		}
 	}
 	t.run = func() {
@@ -59,6 +59,9 @@ type keeper struct {
 	pool    *pool
 	settled func()
 	log     zerolog.Logger
+
+	// gpus are the UUIDs of the devices that it leases.
+	gpus []string
 
 	// number is that of the newest worker, 0 if there never was one; over is
 	// true once it has ended, fresh if this keeper was the one to start it.
@@ -88,11 +91,15 @@ func (k *keeper) persist(ctx context.Context, f func(context.Context) error) {
 	}
 }
 
-// clean takes away what a version that FAILED holds: its worker and its files.
+// clean takes away what a version that FAILED holds: its worker, its
+// devices and its files.
 // The worker's log stays until the version is deleted.
 func (k *keeper) clean(ctx context.Context) error {
 	k.pool.down("The version failed.")
 	if err := k.stopWorker(ctx); err != nil {
+		return err
+	}
+	if err := k.release(); err != nil {
 		return err
 	}
 	return discard(k.dir())

@@ -83,6 +83,9 @@ func (k *keeper) launch(ctx context.Context) error {
 	executor := k.m.o.Executor
 	k.fresh = k.number == 0 || k.over || !executor.Started(k.process(k.number))
 	if k.fresh {
+		if err := k.lease(ctx); err != nil {
+			return fmt.Errorf("lease GPUs for the version: %w", err)
+		}
 		n, err := k.m.o.DB.NextWorkerNumber(k.key.project, k.key.model, k.key.version)
 		if err != nil {
 			return err
@@ -119,7 +122,7 @@ func (k *keeper) describeProcess(id string) (ml.Process, error) {
 	return ml.Process{
 		Args: append([]string{k.m.o.Executable}, l.Args()...),
 		// An empty CUDA_VISIBLE_DEVICES means none: no GPU is used that was not leased.
-		Env:    append([]string{"TF_CPP_MIN_LOG_LEVEL=1", "CUDA_VISIBLE_DEVICES="}, k.m.o.Env...),
+		Env:    append([]string{"TF_CPP_MIN_LOG_LEVEL=1", "CUDA_VISIBLE_DEVICES=" + strings.Join(k.gpus, ",")}, k.m.o.Env...),
 		Dir:    k.m.o.Dir,
 		Weight: ml.WeightNormal,
 		Grace:  k.m.o.Grace,

@@ -8,11 +8,12 @@ import (
 )
 
 // versionRecord is what we keep of a version: its public form with the bare id
-// as its name, and the id of the operation under way on it, if one is. Whether
-// it is the default its model knows.
+// as its name, the id of the operation under way on it, if one is, and the
+// devices that it leases. Whether it is the default its model knows.
 type versionRecord struct {
 	Operation string      `json:"operation,omitempty"`
 	Version   *ml.Version `json:"version"`
+	GPUs      []string    `json:"gpus,omitempty"`
 
 	project, model string
 }
@@ -27,6 +28,8 @@ type VersionRecord struct {
 	// WorkerNumber is that of the last worker started for a version of this
 	// name, 0 if none was.
 	WorkerNumber int
+	// GPUs are the UUIDs of the devices that the version leases.
+	GPUs []string
 }
 
 func versionKey(project, model, version string) []byte {
@@ -146,6 +149,7 @@ func (db *DB) AllVersions() ([]VersionRecord, error) {
 				Version:      r.publish(m),
 				Operation:    r.Operation,
 				WorkerNumber: t.workerNumber(k),
+				GPUs:         r.GPUs,
 			})
 			return nil
 		})
@@ -177,4 +181,17 @@ func (db *DB) NextWorkerNumber(project, model, version string) (int, error) {
 		return 0, err
 	}
 	return n, nil
+}
+
+// SetVersionGPUs notes which devices a version leases, by UUID. NOT_FOUND if
+// there is no such version.
+func (db *DB) SetVersionGPUs(project, model, version string, uuids []string) error {
+	return db.update(func(t *tx) error {
+		r, err := t.version(project, model, version)
+		if err != nil {
+			return err
+		}
+		r.GPUs = uuids
+		return t.put(bucketVersions, r.key(), r)
+	})
 }
