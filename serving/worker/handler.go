@@ -17,16 +17,16 @@ import (
 
 // Handler answers predict requests in AI Platform's dialect.
 type Handler struct {
-	servable   Servable
 	signatures map[string]*tensor.Signature
-	runs       chan struct{}
+	turns      *turns
 	log        zerolog.Logger
 }
 
 // NewHandler makes a Handler that keeps at most runs session runs under way;
-// more wait their turn.
-func NewHandler(s Servable, runs int, log zerolog.Logger) *Handler {
-	return &Handler{servable: s, signatures: s.Signatures(), runs: make(chan struct{}, runs), log: log}
+// more wait their turn. Those that wait for a signature in batches share runs,
+// of at most so many rows.
+func NewHandler(s Servable, runs int, batches map[*tensor.Signature]int64, log zerolog.Logger) *Handler {
+	return &Handler{signatures: s.Signatures(), turns: newTurns(s, runs, batches), log: log}
 }
 
 // Predict answers the request in body. It appends the answer to dst and gives
@@ -62,41 +62,11 @@ func (h *Handler) predict(deadline time.Time, body, dst []byte) ([]byte, error) 
 	if err != nil {
 		return nil, err
 	}
-	outputs, err := h.run(deadline, request)
+	outputs, err := h.turns.run(deadline, request)
 	if err != nil {
 		return nil, err
 	}
 	return tensor.AppendPredictions(dst, request.Signature, outputs)
-}
-
-// run waits for its turn and runs the session.
-func (h *Handler) run(deadline time.Time, r tensor.Request) ([]*tensor.Tensor, error) {
-	select {
-	case h.runs <- struct{}{}:
-	default:
-		if err := h.awaitTurn(deadline); err != nil {
-			return nil, err
-		}
-	}
-	defer func() { <-h.runs }()
-	return h.servable.Run(context.Background(), r.Signature, r.Inputs)
-}
-
-// awaitTurn is apart from run so that a request that need not wait makes no
-// timer.
-func (h *Handler) awaitTurn(deadline time.Time) error {
-	var late <-chan time.Time
-	if !deadline.IsZero() {
-		timer := time.NewTimer(time.Until(deadline))
-		defer timer.Stop()
-		late = timer.C
-	}
-	select {
-	case h.runs <- struct{}{}:
-		return nil
-	case <-late:
-		return context.DeadlineExceeded
-	}
 }
 
 // blamesRequest says whether an error comes of the request or of the graph, and

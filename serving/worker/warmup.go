@@ -2,7 +2,9 @@ package worker
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -12,8 +14,8 @@ import (
 	"hearth/serving/tensor"
 )
 
-// warmupBatches are the batch sizes that the signature is run with before the
-// model is called ready: the first runs of a graph are the slow ones.
+// warmupBatches are the batch sizes that the signature is run with in any case
+// before the model is called ready: the first runs of a graph are the slow ones.
 var warmupBatches = []int64{1, 2, 8}
 
 // maxWarmupElements bounds a synthetic input, so that a signature of large
@@ -33,7 +35,7 @@ func warmUp(ctx context.Context, s Servable, log zerolog.Logger) error {
 		return nil
 	}
 	for _, batch := range warmupBatches {
-		in, ok := synthetic(sig, batch)
+		in, ok := synthetic(sig, batch, 0)
 		if !ok {
 			log.Info().Str("signature", sig.Name).Msg("not warmed up: its inputs cannot be made up")
 			return nil
@@ -71,12 +73,13 @@ func lacksResource(err error) bool {
 	return strings.Contains(text, "Resource ") && strings.Contains(text, " does not exist")
 }
 
-// synthetic makes up inputs for a signature. Dimension 0, where it is open, is
-// the batch; other open dimensions are 1.
-func synthetic(sig *tensor.Signature, batch int64) (map[string]*tensor.Tensor, bool) {
+// synthetic makes up inputs for a signature, all of whose elements are 0 or 1
+// (strings are empty or "1"). Dimension 0, where it is open, is the batch; other
+// open dimensions are 1.
+func synthetic(sig *tensor.Signature, batch int64, value byte) (map[string]*tensor.Tensor, bool) {
 	in := make(map[string]*tensor.Tensor, len(sig.Inputs))
 	for alias, spec := range sig.Inputs {
-		t, err := zeros(spec, batch)
+		t, err := filled(spec, batch, value)
 		if err != nil {
 			return nil, false
 		}
@@ -85,7 +88,7 @@ func synthetic(sig *tensor.Signature, batch int64) (map[string]*tensor.Tensor, b
 	return in, true
 }
 
-func zeros(spec tensor.Spec, batch int64) (*tensor.Tensor, error) {
+func filled(spec tensor.Spec, batch int64, value byte) (*tensor.Tensor, error) {
 	if !spec.DType.Supported() {
 		return nil, fmt.Errorf("elements of type %s", spec.DType)
 	}
@@ -111,8 +114,45 @@ func zeros(spec tensor.Spec, batch int64) (*tensor.Tensor, error) {
 	}
 	if spec.DType == tensor.String {
 		t.Strings = make([][]byte, elements)
-	} else {
-		t.Data = make([]byte, elements*int64(spec.DType.Size()))
+		if value != 0 {
+			fill(t.Strings, [][]byte{[]byte("1")})
+		}
+		return t, nil
+	}
+	t.Data = make([]byte, elements*int64(spec.DType.Size()))
+	if value != 0 {
+		fill(t.Data, one(spec.DType))
 	}
 	return t, nil
+}
+
+// fill repeats a pattern.
+func fill[T any](dst, pattern []T) {
+	for i := range dst {
+		dst[i] = pattern[i%len(pattern)]
+	}
+}
+
+// one is the number 1 in the bytes of a type.
+func one(t tensor.DType) []byte {
+	order := binary.NativeEndian
+	switch t {
+	case tensor.Float32:
+		return order.AppendUint32(nil, math.Float32bits(1))
+	case tensor.Float64:
+		return order.AppendUint64(nil, math.Float64bits(1))
+	case tensor.Float16:
+		return order.AppendUint16(nil, 0x3c00)
+	case tensor.BFloat16:
+		return order.AppendUint16(nil, 0x3f80)
+	}
+	switch t.Size() {
+	case 8:
+		return order.AppendUint64(nil, 1)
+	case 4:
+		return order.AppendUint32(nil, 1)
+	case 2:
+		return order.AppendUint16(nil, 1)
+	}
+	return []byte{1}
 }

@@ -96,7 +96,7 @@ func prepare(ctx context.Context, o Options) (h *Handler, err error) {
 	if err := warmUp(ctx, s, o.Log); err != nil {
 		return nil, err
 	}
-	return NewHandler(s, o.Runs, o.Log), nil
+	return NewHandler(s, o.Runs, batches(ctx, s, o.Log), o.Log), nil
 }
 
 // sentence gives what the model's owner is told of an error.

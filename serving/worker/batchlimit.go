@@ -1,0 +1,168 @@
+package worker
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"hearth/serving/tensor"
+)
+
+// Batches of up to maxBatch rows are tried out, for measureTime at most; one
+// larger than what gives nearly the best time for a row would only make requests
+// wait for one another.
+const (
+	maxBatch    = 128
+	measureTime = time.Second
+	nearlyBest  = 1.1
+)
+
+// batches gives the limit of the signature that requests get when they name
+// none. Others are left alone, as they are in warmUp.
+func batches(ctx context.Context, s Servable, log zerolog.Logger) map[*tensor.Signature]int64 {
+	sig, err := tensor.Select(s.Signatures(), "")
+	if err != nil {
+		return nil
+	}
+	limit := batchLimit(ctx, s, sig)
+	log.Info().Str("signature", sig.Name).Int64("rows", limit).Msg("how many rows requests may fill together; 0: each is run by itself")
+	return map[*tensor.Signature]int64{sig: limit}
+}
+
+// batchLimit finds out how many rows requests may fill together in one run of a
+// signature; 0 means that each has to be run by itself. That is so unless its
+// shapes say that dimension 0 of everything is a batch of any size, and a trial
+// with made-up rows shows that rows mean nothing to one another: a graph may
+// well compare them, and then only those of one request belong together.
+func batchLimit(ctx context.Context, s Servable, sig *tensor.Signature) int64 {
+	for _, specs := range []map[string]tensor.Spec{sig.Inputs, sig.Outputs} {
+		for _, spec := range specs {
+			if spec.UnknownRank || len(spec.Shape) == 0 || spec.Shape[0] >= 0 {
+				return 0
+			}
+		}
+	}
+	if !keepsRowsApart(ctx, s, sig) {
+		return 0
+	}
+	var sizes []int64
+	var perRow []float64
+	began := time.Now()
+	for n := int64(1); n <= maxBatch && time.Since(began) < measureTime; n *= 2 {
+		took, ok := timeRun(ctx, s, sig, n)
+		if !ok {
+			break
+		}
+		sizes, perRow = append(sizes, n), append(perRow, float64(took)/float64(n))
+	}
+	if len(sizes) == 0 {
+		return 0
+	}
+	best := slices.Min(perRow)
+	n := sizes[slices.IndexFunc(perRow, func(t float64) bool { return t <= nearlyBest*best })]
+	if n == 1 {
+		return 0
+	}
+	return n
+}
+
+// timeRun gives the shortest time of a few runs with made-up rows.
+func timeRun(ctx context.Context, s Servable, sig *tensor.Signature, rows int64) (time.Duration, bool) {
+	const runs = 4
+	shortest := time.Duration(math.MaxInt64)
+	for range runs {
+		in, ok := synthetic(sig, rows, 0)
+		if !ok {
+			return 0, false
+		}
+		began := time.Now()
+		if _, err := s.Run(ctx, sig, in); err != nil {
+			return 0, false
+		}
+		shortest = min(shortest, time.Since(began))
+	}
+	return shortest, true
+}
+
+// keepsRowsApart tries whether two different rows give the same alone and
+// together, in either order.
+func keepsRowsApart(ctx context.Context, s Servable, sig *tensor.Signature) bool {
+	var rows [2]map[string]*tensor.Tensor
+	var alone [2][]*tensor.Tensor
+	for i := range rows {
+		var ok bool
+		if rows[i], ok = synthetic(sig, 1, byte(i)); !ok {
+			return false
+		}
+		var err error
+		if alone[i], err = s.Run(ctx, sig, rows[i]); err != nil {
+			return false
+		}
+	}
+	for first := range rows {
+		second := 1 - first
+		in := map[string]*tensor.Tensor{}
+		for name, t := range rows[first] {
+			in[name] = tensor.Join([]*tensor.Tensor{t, rows[second][name]})
+		}
+		out, err := s.Run(ctx, sig, in)
+		if err != nil {
+			return false
+		}
+		for i, t := range out {
+			if n, ok := t.Rows(); !ok || n != 2 || !same(t.Cut(0, 1), alone[first][i]) || !same(t.Cut(1, 2), alone[second][i]) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// same compares what a row gave alone and in a batch: the order of a sum may
+// differ, and so its last digits.
+func same(a, b *tensor.Tensor) bool {
+	if a.DType != b.DType || !slices.Equal(a.Shape, b.Shape) || len(a.Data) != len(b.Data) {
+		return false
+	}
+	if !slices.EqualFunc(a.Strings, b.Strings, bytes.Equal) {
+		return false
+	}
+	var tolerance float64
+	switch a.DType {
+	case tensor.Float32, tensor.Float64:
+		tolerance = 1e-3
+	case tensor.Float16, tensor.BFloat16:
+		tolerance = 3e-2
+	default:
+		return bytes.Equal(a.Data, b.Data)
+	}
+	for i := 0; i < len(a.Data); i += a.DType.Size() {
+		x, y := number(a.DType, a.Data[i:]), number(b.DType, b.Data[i:])
+		if x != y && !(math.IsNaN(x) && math.IsNaN(y)) && !(math.Abs(x-y) <= 1e-5+tolerance*max(math.Abs(x), math.Abs(y))) {
+			return false
+		}
+	}
+	return true
+}
+
+// number reads a float.
+func number(t tensor.DType, b []byte) float64 {
+	order := binary.NativeEndian
+	switch t {
+	case tensor.Float64:
+		return math.Float64frombits(order.Uint64(b))
+	case tensor.Float32:
+		return float64(math.Float32frombits(order.Uint32(b)))
+	case tensor.BFloat16:
+		return float64(math.Float32frombits(uint32(order.Uint16(b)) << 16))
+	}
+	// The bits of a half at their places in a float of 32 bits are the number but
+	// for the exponent's bias.
+	bits := uint32(order.Uint16(b))
+	return float64(math.Float32frombits(bits>>15<<31|(bits&0x7fff)<<13)) * 0x1p112
+}

@@ -1,0 +1,227 @@
+package worker
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"hearth/ml"
+	"hearth/serving/tensor"
+)
+
+// turns gives requests their turns at the session. One that comes while a run may
+// begin is run at once, alone: an idle session never waits for company. Those
+// that come while none may begin wait, and the next run takes the first of them
+// and, as one batch, all those that can go with it. So batches are as large as
+// the load makes them, and nobody has to set anything.
+type turns struct {
+	servable Servable
+	// batches says which signatures take several requests in one run, and how
+	// many rows at most.
+	batches map[*tensor.Signature]int64
+
+	mu      sync.Mutex
+	free    int // how many more runs may begin
+	waiting []*turn
+}
+
+// turn is a request that waits.
+type turn struct {
+	request tensor.Request
+	rows    int64 // 0: it is run alone
+	// word gets one value: either the requests that this one is to run, itself
+	// first, or what became of the run that another did.
+	word chan word
+}
+
+type word struct {
+	batch   []*turn
+	outputs []*tensor.Tensor
+	err     error
+}
+
+func newTurns(s Servable, runs int, batches map[*tensor.Signature]int64) *turns {
+	return &turns{servable: s, free: runs, batches: batches}
+}
+
+// run runs the signature on the request's inputs when its turn comes; if that is
+// only after deadline, it is context.DeadlineExceeded, and it is not run. The
+// zero time is no deadline.
+func (q *turns) run(deadline time.Time, r tensor.Request) ([]*tensor.Tensor, error) {
+	q.mu.Lock()
+	if q.free > 0 {
+		q.free--
+		q.mu.Unlock()
+		defer q.pass()
+		return q.alone(r)
+	}
+	t := &turn{request: r, rows: q.rows(r), word: make(chan word, 1)}
+	q.waiting = append(q.waiting, t)
+	q.mu.Unlock()
+	w, err := q.await(t, deadline)
+	if err != nil {
+		return nil, err
+	}
+	if w.batch == nil {
+		return w.outputs, w.err
+	}
+	defer q.pass()
+	return q.together(w.batch)
+}
+
+// rows is how many rows a request has, 0 if it is to run alone.
+func (q *turns) rows(r tensor.Request) int64 {
+	most := q.batches[r.Signature]
+	if most == 0 || len(r.Inputs) == 0 {
+		return 0
+	}
+	rows := int64(-1)
+	for _, t := range r.Inputs {
+		n, ok := t.Rows()
+		if !ok || rows >= 0 && n != rows {
+			return 0
+		}
+		rows = n
+	}
+	if rows >= most {
+		return 0
+	}
+	return rows
+}
+
+// await waits for the word. A request that another run has taken along by the
+// time of its deadline is waited for: its run has begun.
+func (q *turns) await(t *turn, deadline time.Time) (word, error) {
+	if deadline.IsZero() {
+		return <-t.word, nil
+	}
+	timer := time.NewTimer(time.Until(deadline))
+	defer timer.Stop()
+	select {
+	case w := <-t.word:
+		return w, nil
+	case <-timer.C:
+	}
+	q.mu.Lock()
+	i := slices.Index(q.waiting, t)
+	if i >= 0 {
+		q.waiting = slices.Delete(q.waiting, i, i+1)
+	}
+	q.mu.Unlock()
+	if i >= 0 {
+		return word{}, context.DeadlineExceeded
+	}
+	return <-t.word, nil
+}
+
+// pass ends a run and lets the next one begin.
+func (q *turns) pass() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.waiting) == 0 {
+		q.free++
+		return
+	}
+	batch := q.take()
+	batch[0].word <- word{batch: batch}
+}
+
+// take removes the first that waits, and all that can be run with it, in order.
+func (q *turns) take() []*turn {
+	first := q.waiting[0]
+	batch, rows := []*turn{first}, first.rows
+	left := q.waiting[:0]
+	for _, t := range q.waiting[1:] {
+		if first.rows > 0 && t.rows > 0 && rows+t.rows <= q.batches[first.request.Signature] && sameInputs(first.request, t.request) {
+			batch, rows = append(batch, t), rows+t.rows
+		} else {
+			left = append(left, t)
+		}
+	}
+	clear(q.waiting[len(left):])
+	q.waiting = left
+	return batch
+}
+
+func sameInputs(a, b tensor.Request) bool {
+	if a.Signature != b.Signature || len(a.Inputs) != len(b.Inputs) {
+		return false
+	}
+	for name, t := range a.Inputs {
+		other := b.Inputs[name]
+		if other == nil || !tensor.SameRows(t, other) {
+			return false
+		}
+	}
+	return true
+}
+
+func (q *turns) alone(r tensor.Request) ([]*tensor.Tensor, error) {
+	return q.servable.Run(context.Background(), r.Signature, r.Inputs)
+}
+
+// together runs a batch and gives the outputs of its first request; the others
+// get theirs by their words. If the batch fails, each is run by itself, so that
+// one that the graph refuses costs the others nothing but time.
+func (q *turns) together(batch []*turn) (first []*tensor.Tensor, err error) {
+	if len(batch) == 1 {
+		return q.alone(batch[0].request)
+	}
+	told := 1 // so many know what became of them
+	defer func() {
+		for _, t := range batch[told:] { // a panic is on its way
+			t.word <- word{err: ml.Errorf(ml.Internal, "a run that others shared panicked")}
+		}
+	}()
+	results, ok := q.shared(batch)
+	if ok {
+		for _, t := range batch[1:] {
+			t.word <- word{outputs: results[told]}
+			told++
+		}
+		return results[0], nil
+	}
+	for _, t := range batch[1:] {
+		outputs, err := q.alone(t.request)
+		t.word <- word{outputs: outputs, err: err}
+		told++
+	}
+	return q.alone(batch[0].request)
+}
+
+// shared runs all requests of a batch at once and gives each one's outputs; ok
+// is false if that did not work out.
+func (q *turns) shared(batch []*turn) (results [][]*tensor.Tensor, ok bool) {
+	first, total := batch[0].request, int64(0)
+	for _, t := range batch {
+		total += t.rows
+	}
+	inputs := make(map[string]*tensor.Tensor, len(first.Inputs))
+	for name := range first.Inputs {
+		parts := make([]*tensor.Tensor, len(batch))
+		for i, t := range batch {
+			parts[i] = t.request.Inputs[name]
+		}
+		inputs[name] = tensor.Join(parts)
+	}
+	outputs, err := q.servable.Run(context.Background(), first.Signature, inputs)
+	if err != nil {
+		return nil, false
+	}
+	for _, out := range outputs {
+		if rows, ok := out.Rows(); !ok || rows != total {
+			return nil, false
+		}
+	}
+	from := int64(0)
+	for _, t := range batch {
+		mine := make([]*tensor.Tensor, len(outputs))
+		for i, out := range outputs {
+			mine[i] = out.Cut(from, from+t.rows)
+		}
+		results = append(results, mine)
+		from += t.rows
+	}
+	return results, true
+}
