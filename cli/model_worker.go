@@ -25,12 +25,13 @@ func modelWorkerMain(args []string) int {
 		ModelDir: launch.Model,
 		Runs:     launch.Runs,
 		Log:      zerolog.New(os.Stderr).With().Timestamp().Logger(),
-		Loader: func(_ context.Context, dir string) (worker.Servable, error) {
+		Threads:  []worker.Threads{{InterOp: -1}, {InterOp: -1, IntraOp: 1}, {}},
+		Loader: func(_ context.Context, dir string, threads worker.Threads) (worker.Servable, error) {
 			if err := tensorflow.LoadLibrary(launch.TensorFlow); err != nil {
 				return nil, err
 			}
 			// A nil *Model must not become a Servable that is not nil.
-			model, err := tensorflow.Load(dir)
+			model, err := tensorflow.Load(dir, threads.InterOp, threads.IntraOp)
 			if err != nil {
 				return nil, err
 			}

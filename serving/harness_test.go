@@ -66,7 +66,7 @@ type textModel struct {
 // loadText reads a textModel: "half_plus_two", "two_plus_two" (the scale is 1),
 // "blocks FIFO" (7 waits until FIFO was written), "broken" (does not load),
 // "exits" (the process ends).
-func loadText(_ context.Context, dir string) (worker.Servable, error) {
+func loadText(_ context.Context, dir string, _ worker.Threads) (worker.Servable, error) {
 	b, err := os.ReadFile(filepath.Join(dir, "saved_model.pb"))
 	if err != nil {
 		return nil, err

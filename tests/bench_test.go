@@ -228,7 +228,7 @@ func readAnswer(r *bufio.Reader) error {
 // on the tensors of the request.
 func session(b *testing.B, model string, body []byte) func() {
 	check(b, tensorflow.LoadLibrary(os.Getenv("HEARTH_TEST_TENSORFLOW")))
-	m, err := tensorflow.Load(filepath.Join(fromEnv(b, "HEARTH_TEST_MODELS"), model, "1"))
+	m, err := tensorflow.Load(filepath.Join(fromEnv(b, "HEARTH_TEST_MODELS"), model, "1"), -1, 0)
 	check(b, err)
 	b.Cleanup(func() { m.Close() })
 	req, err := tensor.Decode(body, m.Signatures())

@@ -40,7 +40,12 @@ type call struct {
 // Load reads the SavedModel in a folder, the graph with the tag "serve", and
 // runs its initialisation. A folder that holds no usable SavedModel gives an
 // INVALID_ARGUMENT that says what is wrong with it.
-func Load(dir string) (*Model, error) {
+//
+// The two numbers are the session's inter_op_parallelism_threads (-1: a graph's
+// operations run in the thread that asks, which for small models costs less than
+// handing them to a pool) and intra_op_parallelism_threads; 0 means one for each
+// processor.
+func Load(dir string, interOp, intraOp int32) (*Model, error) {
 	if err := requireLibrary(); err != nil {
 		return nil, err
 	}
@@ -48,9 +53,9 @@ func Load(dir string) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	config, err := sessionConfig()
+	config, err := proto.Marshal(&pb.ConfigProto{InterOpParallelismThreads: interOp, IntraOpParallelismThreads: intraOp})
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("encode the session's configuration: %w", err)
 	}
 	saved, err := tf.LoadSavedModel(dir, []string{serveTag}, &tf.SessionOptions{Config: config})
 	if err != nil {
@@ -85,17 +90,6 @@ func checkVariables(dir string, graph *tf.Graph) error {
 		}
 	}
 	return nil
-}
-
-// sessionConfig runs a graph's operations in the thread that asks: for small
-// models handing them to a pool costs more than the operations themselves. One
-// operation may still use all cores.
-func sessionConfig() ([]byte, error) {
-	config, err := proto.Marshal(&pb.ConfigProto{InterOpParallelismThreads: -1})
-	if err != nil {
-		return nil, fmt.Errorf("encode the session's configuration: %w", err)
-	}
-	return config, nil
 }
 
 // resolve finds the tensors of a signature in the graph.

@@ -35,7 +35,7 @@ func needRuntime(t testing.TB) (models string) {
 func load(t testing.TB, name string) *Model {
 	t.Helper()
 	models := needRuntime(t)
-	m, err := Load(filepath.Join(models, name, "1"))
+	m, err := Load(filepath.Join(models, name, "1"), -1, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -221,7 +221,7 @@ func TestLoad_Broken(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "model")
 			must(t, os.CopyFS(dir, os.DirFS(whole)))
 			test.spoil(t, dir)
-			m, err := Load(dir)
+			m, err := Load(dir, -1, 0)
 			if err == nil {
 				t.Cleanup(func() { m.Close() })
 				_, err = predict(m, []byte(`{"instances": [1]}`))
@@ -243,7 +243,7 @@ func must(t *testing.T, err error) {
 
 func TestLoadLibrary(t *testing.T) {
 	if Version() == "" {
-		if _, err := Load(t.TempDir()); ml.KindOf(err) != ml.FailedPrecondition {
+		if _, err := Load(t.TempDir(), -1, 0); ml.KindOf(err) != ml.FailedPrecondition {
 			t.Errorf("Load without a library: %v", err)
 		}
 		err := LoadLibrary(t.TempDir())

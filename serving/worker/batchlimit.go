@@ -8,8 +8,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/rs/zerolog"
-
 	"hearth/serving/tensor"
 )
 
@@ -21,18 +19,6 @@ const (
 	measureTime = time.Second
 	nearlyBest  = 1.1
 )
-
-// batches gives the limit of the signature that requests get when they name
-// none. Others are left alone, as they are in warmUp.
-func batches(ctx context.Context, s Servable, log zerolog.Logger) map[*tensor.Signature]int64 {
-	sig, err := tensor.Select(s.Signatures(), "")
-	if err != nil {
-		return nil
-	}
-	limit := batchLimit(ctx, s, sig)
-	log.Info().Str("signature", sig.Name).Int64("rows", limit).Msg("how many rows requests may fill together; 0: each is run by itself")
-	return map[*tensor.Signature]int64{sig: limit}
-}
 
 // batchLimit finds out how many rows requests may fill together in one run of a
 // signature; 0 means that each has to be run by itself. That is so unless its
@@ -54,7 +40,7 @@ func batchLimit(ctx context.Context, s Servable, sig *tensor.Signature) int64 {
 	var perRow []float64
 	began := time.Now()
 	for n := int64(1); n <= maxBatch && time.Since(began) < measureTime; n *= 2 {
-		took, ok := timeRun(ctx, s, sig, n)
+		took, ok := timeRuns(ctx, s, sig, n, 4)
 		if !ok {
 			break
 		}
@@ -71,9 +57,8 @@ func batchLimit(ctx context.Context, s Servable, sig *tensor.Signature) int64 {
 	return n
 }
 
-// timeRun gives the shortest time of a few runs with made-up rows.
-func timeRun(ctx context.Context, s Servable, sig *tensor.Signature, rows int64) (time.Duration, bool) {
-	const runs = 4
+// timeRuns gives the shortest time of some runs with made-up rows.
+func timeRuns(ctx context.Context, s Servable, sig *tensor.Signature, rows int64, runs int) (time.Duration, bool) {
 	shortest := time.Duration(math.MaxInt64)
 	for range runs {
 		in, ok := synthetic(sig, rows, 0)

@@ -30,5 +30,6 @@ type Servable interface {
 	Close() error
 }
 
-// Loader reads the model in a folder. Its error is shown to the model's owner.
-type Loader func(ctx context.Context, dir string) (Servable, error)
+// Loader reads the model in a folder, for a session that spreads its work in a
+// certain way. Its error is shown to the model's owner.
+type Loader func(ctx context.Context, dir string, threads Threads) (Servable, error)

@@ -76,18 +76,10 @@ func (q *turns) rows(r tensor.Request) int64 {
 	if most == 0 || len(r.Inputs) == 0 {
 		return 0
 	}
-	rows := int64(-1)
-	for _, t := range r.Inputs {
-		n, ok := t.Rows()
-		if !ok || rows >= 0 && n != rows {
-			return 0
-		}
-		rows = n
+	if rows := commonRows(r.Inputs); rows < most {
+		return rows
 	}
-	if rows >= most {
-		return 0
-	}
-	return rows
+	return 0
 }
 
 // await waits for the word. A request that another run has taken along by the

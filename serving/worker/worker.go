@@ -21,11 +21,13 @@ import (
 type Options struct {
 	// Dir is the process folder, in which the socket is made.
 	Dir string
-	// ModelDir is what Loader loads.
+	// ModelDir is what Loader loads, in each of the ways of Threads; the best is
+	// kept.
 	ModelDir string
 	Loader   Loader
-	// Runs is how many session runs may be under way at once; 0 means one per
-	// processor.
+	Threads  []Threads
+	// Runs is how many session runs may be under way at once at most; 0 means one
+	// per processor.
 	Runs int
 	Log  zerolog.Logger
 }
@@ -86,17 +88,11 @@ func prepare(ctx context.Context, o Options) (h *Handler, err error) {
 			err = fmt.Errorf("loading panicked: %v", p)
 		}
 	}()
-	s, err := o.Loader(ctx, o.ModelDir)
+	m, err := load(ctx, o)
 	if err != nil {
 		return nil, err
 	}
-	if len(s.Signatures()) == 0 {
-		return nil, ml.Errorf(ml.InvalidArgument, "The SavedModel has no signature that can be served; export it with at least serving_default.")
-	}
-	if err := warmUp(ctx, s, o.Log); err != nil {
-		return nil, err
-	}
-	return NewHandler(s, o.Runs, batches(ctx, s, o.Log), o.Log), nil
+	return NewHandler(m, m.runs, m.batches, o.Log), nil
 }
 
 // sentence gives what the model's owner is told of an error.

@@ -78,7 +78,7 @@ func start(t *testing.T, runs int, load worker.Loader) *running {
 
 func serving(t *testing.T, runs int, s worker.Servable) *running {
 	t.Helper()
-	r := start(t, runs, func(context.Context, string) (worker.Servable, error) { return s, nil })
+	r := start(t, runs, func(context.Context, string, worker.Threads) (worker.Servable, error) { return s, nil })
 	if f := r.ask(r.dial(), frame.Frame{Kind: frame.State, Timeout: time.Minute}); f.Status != frame.Ready {
 		t.Fatalf("state %d: %s", f.Status, f.Body)
 	}
@@ -191,19 +191,19 @@ func TestMain_Load(t *testing.T) {
 		state int
 		want  string
 	}{
-		"fails": {func(context.Context, string) (worker.Servable, error) {
+		"fails": {func(context.Context, string, worker.Threads) (worker.Servable, error) {
 			return nil, ml.Errorf(ml.InvalidArgument, "no meta graph")
 		}, frame.Failed, "no meta graph"},
-		"panics": {func(context.Context, string) (worker.Servable, error) { panic("oh") }, frame.Failed, "oh"},
-		"no signatures": {func(context.Context, string) (worker.Servable, error) {
+		"panics": {func(context.Context, string, worker.Threads) (worker.Servable, error) { panic("oh") }, frame.Failed, "oh"},
+		"no signatures": {func(context.Context, string, worker.Threads) (worker.Servable, error) {
 			return &halfPlusTwo{}, nil
 		}, frame.Failed, "no signature"},
-		"lost variables": {func(context.Context, string) (worker.Servable, error) {
+		"lost variables": {func(context.Context, string, worker.Threads) (worker.Servable, error) {
 			return newHalfPlusTwo(func(float32) error {
 				return ml.Errorf(ml.InvalidArgument, "Could not find variable dense/kernel.")
 			}), nil
 		}, frame.Failed, "model.export"},
-		"refuses made-up inputs": {func(context.Context, string) (worker.Servable, error) {
+		"refuses made-up inputs": {func(context.Context, string, worker.Threads) (worker.Servable, error) {
 			return refusing{withString}, nil
 		}, frame.Ready, ""},
 	} {
@@ -238,7 +238,7 @@ func (r refusing) Run(ctx context.Context, sig *tensor.Signature, in map[string]
 
 func TestMain_StateWhileLoading(t *testing.T) {
 	proceed := make(chan struct{})
-	r := start(t, 1, func(context.Context, string) (worker.Servable, error) {
+	r := start(t, 1, func(context.Context, string, worker.Threads) (worker.Servable, error) {
 		<-proceed
 		return newHalfPlusTwo(nil), nil
 	})

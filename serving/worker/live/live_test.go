@@ -38,11 +38,11 @@ func start(t testing.TB, model string) (*frame.Conn, frame.Frame) {
 	done := make(chan error, 1)
 	go func() {
 		done <- worker.Main(ctx, worker.Options{Dir: dir, ModelDir: model, Log: zerolog.New(zerolog.NewTestWriter(t)),
-			Loader: func(_ context.Context, dir string) (worker.Servable, error) {
+			Loader: func(_ context.Context, dir string, _ worker.Threads) (worker.Servable, error) {
 				if err := tensorflow.LoadLibrary(library); err != nil {
 					return nil, err
 				}
-				return tensorflow.Load(dir)
+				return tensorflow.Load(dir, -1, 0)
 			}})
 	}()
 	t.Cleanup(func() {

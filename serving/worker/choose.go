@@ -1,0 +1,170 @@
+package worker
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"hearth/ml"
+	"hearth/serving/tensor"
+)
+
+// Threads is how a session spreads its work, in the words of TensorFlow's
+// ConfigProto: InterOp threads run operations side by side (-1: the thread that
+// asks runs them all, 0: as many as there are processors), IntraOp threads share
+// one operation.
+type Threads struct{ InterOp, IntraOp int32 }
+
+func (t Threads) String() string {
+	return fmt.Sprintf("inter_op=%d intra_op=%d", t.InterOp, t.IntraOp)
+}
+
+// How long a way to run a model is measured: the time of one request alone, and
+// the rows that are got through when many come.
+const (
+	aloneTime = 60 * time.Millisecond
+	crowdTime = 100 * time.Millisecond
+	// clearlyBetter is what a later candidate has to be to be chosen, since
+	// measurements vary.
+	clearlyBetter = 1.1
+)
+
+// loaded is a model in memory with what was found out about it.
+type loaded struct {
+	Servable
+	threads Threads
+	runs    int
+	batches map[*tensor.Signature]int64
+	// cost is lower where one request alone takes less time and many requests are
+	// got through faster, both weighing the same; 0 if it could not be measured.
+	cost float64
+}
+
+// load loads the model in each of the ways that there are, warms it up and keeps
+// the one in which it runs best on this machine: what is best depends on the
+// model, by a factor of up to eight. The others are closed.
+func load(ctx context.Context, o Options) (*loaded, error) {
+	ways := o.Threads
+	if len(ways) == 0 {
+		ways = []Threads{{}}
+	}
+	best, err := loadOne(ctx, o, ways[0])
+	if err != nil {
+		return nil, err
+	}
+	for _, way := range ways[1:] {
+		if best.cost == 0 {
+			break // it cannot be tried out with made-up inputs
+		}
+		next, err := loadOne(ctx, o, way)
+		if err != nil {
+			best.Close()
+			return nil, err
+		}
+		if next.cost > 0 && next.cost*clearlyBetter < best.cost {
+			best, next = next, best
+		}
+		if err := next.Close(); err != nil {
+			best.Close()
+			return nil, err
+		}
+	}
+	o.Log.Info().Stringer("threads", best.threads).Int("runs", best.runs).Msg("how the model runs best here")
+	return best, nil
+}
+
+func loadOne(ctx context.Context, o Options, way Threads) (*loaded, error) {
+	s, err := o.Loader(ctx, o.ModelDir, way)
+	if err != nil {
+		return nil, err
+	}
+	m := &loaded{Servable: withFixed(s), threads: way, runs: o.Runs}
+	if err := m.prepare(ctx, len(o.Threads) > 1, o.Log); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return m, nil
+}
+
+func (m *loaded) prepare(ctx context.Context, compare bool, log zerolog.Logger) error {
+	if len(m.Signatures()) == 0 {
+		return ml.Errorf(ml.InvalidArgument, "The SavedModel has no signature that can be served; export it with at least serving_default.")
+	}
+	if err := warmUp(ctx, m.Servable, log); err != nil {
+		return err
+	}
+	sig, err := tensor.Select(m.Signatures(), "")
+	if err != nil {
+		return nil // every request must name one, and none is like another
+	}
+	limit := batchLimit(ctx, m.Servable, sig)
+	m.batches = map[*tensor.Signature]int64{sig: limit}
+	if compare {
+		m.measure(ctx, sig, max(1, limit))
+	}
+	log.Info().Stringer("threads", m.threads).Str("signature", sig.Name).Int64("rows", limit).Int("runs", m.runs).Float64("cost", m.cost).
+		Msg("tried out: how many rows requests may fill together (0: each is run by itself), and how many runs at once are best")
+	return nil
+}
+
+// measure finds out how many runs at once get through the most rows, of those
+// that the machine has processors for, and the cost.
+func (m *loaded) measure(ctx context.Context, sig *tensor.Signature, rows int64) {
+	alone, ok := m.alone(ctx, sig)
+	if !ok {
+		return
+	}
+	var best float64
+	most := m.runs
+	for _, runs := range slices.Compact([]int{1, most}) {
+		rate := m.crowd(ctx, sig, rows, runs)
+		if rate > best*clearlyBetter {
+			best, m.runs = rate, runs
+		}
+	}
+	if best > 0 {
+		m.cost = alone.Seconds() / best
+	}
+}
+
+// alone is the median time of a run of one row.
+func (m *loaded) alone(ctx context.Context, sig *tensor.Signature) (time.Duration, bool) {
+	var times []time.Duration
+	for began := time.Now(); len(times) < 3 || time.Since(began) < aloneTime; {
+		took, ok := timeRuns(ctx, m.Servable, sig, 1, 1)
+		if !ok {
+			return 0, false
+		}
+		times = append(times, took)
+	}
+	slices.Sort(times)
+	return times[len(times)/2], true
+}
+
+// crowd is how many rows a second are got through by so many runs at once.
+func (m *loaded) crowd(ctx context.Context, sig *tensor.Signature, rows int64, runs int) float64 {
+	var mu sync.Mutex
+	var done int64
+	var callers sync.WaitGroup
+	began := time.Now()
+	for range runs {
+		callers.Go(func() {
+			n := int64(0)
+			for n == 0 || time.Since(began) < crowdTime {
+				if _, ok := timeRuns(ctx, m.Servable, sig, rows, 1); !ok {
+					break
+				}
+				n += rows
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			done += n
+		})
+	}
+	callers.Wait()
+	return float64(done) / time.Since(began).Seconds()
+}

@@ -1,0 +1,62 @@
+package worker
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"hearth/serving/tensor"
+)
+
+// paced is a model whose runs take a time of their own.
+type paced struct {
+	*doubler
+	takes  time.Duration
+	closed bool
+}
+
+func (p *paced) Run(ctx context.Context, sig *tensor.Signature, in map[string]*tensor.Tensor) ([]*tensor.Tensor, error) {
+	for began := time.Now(); time.Since(began) < p.takes; {
+	}
+	return p.doubler.Run(ctx, sig, in)
+}
+
+func (p *paced) Close() error { p.closed = true; return nil }
+
+func TestLoad_KeepsTheFastest(t *testing.T) {
+	takes := map[Threads]time.Duration{{InterOp: -1}: 2 * time.Millisecond, {InterOp: -1, IntraOp: 1}: 100 * time.Microsecond, {}: time.Millisecond}
+	models := map[Threads]*paced{}
+	o := Options{Runs: 2, Threads: []Threads{{InterOp: -1}, {InterOp: -1, IntraOp: 1}, {}}, Log: zerolog.Nop(),
+		Loader: func(_ context.Context, _ string, way Threads) (Servable, error) {
+			models[way] = &paced{doubler: newDoubler(), takes: takes[way]}
+			return models[way], nil
+		}}
+	m, err := load(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m.threads != (Threads{InterOp: -1, IntraOp: 1}) {
+		t.Errorf("chosen: %s, of the costs that %v make", m.threads, takes)
+	}
+	for way, model := range models {
+		if model.closed == (way == m.threads) {
+			t.Errorf("%s: closed %t", way, model.closed)
+		}
+	}
+}
+
+func TestLoad_TriesNoOtherWayWhereNoneCanBeMeasured(t *testing.T) {
+	loads := 0
+	o := Options{Runs: 2, Threads: []Threads{{InterOp: -1}, {}}, Log: zerolog.Nop(),
+		Loader: func(context.Context, string, Threads) (Servable, error) {
+			loads++
+			d := newDoubler()
+			d.sig.Inputs["x"] = tensor.Spec{Name: "x", DType: tensor.Complex64, Shape: []int64{-1}}
+			return d, nil
+		}}
+	if m, err := load(t.Context(), o); err != nil || loads != 1 || m.runs != 2 {
+		t.Errorf("%d loads, %v", loads, err)
+	}
+}
