@@ -1,13 +1,24 @@
 package cli
 
-import "github.com/urfave/cli/v2"
+import (
+	"github.com/urfave/cli/v2"
+
+	"hearth/ml"
+)
+
+// describedVersion is a version with what only this machine can tell of it.
+type describedVersion struct {
+	*ml.Version
+	Session string `json:"session,omitempty"`
+}
 
 func versionsDescribeCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "describe",
 		Usage:     "Show a version",
 		ArgsUsage: "VERSION --model MODEL",
-		Description: `
+		Description: `Beside what the API tells, session says how the worker runs the model: it tries out at its start how the session's threads and how many rows in a run are best for this model on this machine.
+
 Examples:
 
 $ hearth versions describe v1 --model digits`,
@@ -21,7 +32,17 @@ $ hearth versions describe v1 --model digits`,
 			if err != nil {
 				return err
 			}
-			return printValue(c, version)
+			status, err := daemon.Status(c.Context)
+			if err != nil {
+				return err
+			}
+			described := describedVersion{Version: version}
+			for _, s := range status.Versions {
+				if s.Model == model && s.Version == name {
+					described.Session = s.Session
+				}
+			}
+			return printValue(c, described)
 		},
 	}
 }

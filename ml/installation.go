@@ -75,6 +75,9 @@ type ServedVersion struct {
 	Default  bool         `json:"default,omitempty"`
 	PID      int          `json:"pid"`
 	Restarts int          `json:"restarts"`
+	// Session says how the worker runs the model: what was best when it was tried
+	// out at its start.
+	Session string `json:"session,omitempty"`
 }
 
 // Disk is the file system under the data folder.

@@ -22,6 +22,7 @@ type pool struct {
 	folder   string // of the worker that answers, empty if none does
 	worker   int    // counts workers; a connection belongs to one
 	pid      int
+	how      string // it runs the model
 	restarts int
 	reason   string // why none answers
 	idle     []*conn
@@ -113,16 +114,16 @@ func (p *pool) doneLocked() {
 	}
 }
 
-// up opens the pool: the worker in folder answers, first is a connection to it.
-func (p *pool) up(folder string, first *frame.Conn, pid int) {
+// up opens the pool: a worker answers, to which there is a connection.
+func (p *pool) up(w *workerProcess) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.worker > 0 {
 		p.restarts++
 	}
 	p.worker++
-	p.folder, p.pid, p.reason = folder, pid, ""
-	c := &conn{Conn: first, pool: p, worker: p.worker}
+	p.folder, p.pid, p.how, p.reason = w.folder, w.pid, w.how, ""
+	c := &conn{Conn: w.conn, pool: p, worker: p.worker}
 	c.giveBack = c.release
 	p.idle = append(p.idle, c)
 }
@@ -132,7 +133,7 @@ func (p *pool) up(folder string, first *frame.Conn, pid int) {
 func (p *pool) down(reason string) {
 	p.mu.Lock()
 	idle := p.idle
-	p.folder, p.pid, p.reason, p.idle = "", 0, reason, nil
+	p.folder, p.pid, p.how, p.reason, p.idle = "", 0, "", reason, nil
 	p.mu.Unlock()
 	for _, c := range idle {
 		c.Close()
@@ -157,10 +158,10 @@ func (p *pool) drain(ctx context.Context) {
 }
 
 // status is what there is to tell of a pool.
-func (p *pool) status() (pid, restarts int, reason string) {
+func (p *pool) status() (s VersionStatus) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.pid, p.restarts, p.reason
+	return VersionStatus{PID: p.pid, Session: p.how, Restarts: p.restarts, Message: p.reason}
 }
 
 // takeUsed gives when a request was last taken, if one was since it was asked

@@ -29,7 +29,7 @@ func connect(t *testing.T, p *pool) net.Conn {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.up("folder", near, 1)
+	p.up(&workerProcess{folder: "folder", conn: near, pid: 1})
 	t.Cleanup(func() { near.Close(); far.Close() })
 	return far
 }

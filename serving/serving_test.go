@@ -30,7 +30,7 @@ func TestManager_CreateVersion(t *testing.T) {
 	if status, body, err := r.ask("half", "", `{"instances": [[1, 2]]}`); err != nil || status != 400 || !strings.Contains(body, `"error"`) {
 		t.Errorf("wrong shape: %d %s %v", status, body, err)
 	}
-	if s := r.status("half", "v1"); s.State != ml.VersionReady || !s.Default || s.PID == 0 || s.Restarts != 0 {
+	if s := r.status("half", "v1"); s.State != ml.VersionReady || !s.Default || s.PID == 0 || s.Restarts != 0 || !strings.Contains(s.Session, "runs at once") {
 		t.Errorf("status %+v", s)
 	}
 	if !exists(filepath.Join(h.dir, "models/hearth/half/v1/saved_model.pb")) || exists(filepath.Join(h.dir, "models/hearth/half/.v1.part")) {

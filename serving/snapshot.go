@@ -11,6 +11,8 @@ type VersionStatus struct {
 	Default                 bool
 	// PID is that of its worker, 0 while none answers.
 	PID int
+	// Session says how the worker runs the model, empty while none answers.
+	Session string
 	// Restarts counts its workers since this daemon began, but the first.
 	Restarts int
 	// Message says why no worker answers, or why the version failed.
@@ -33,10 +35,10 @@ func (m *Manager) Snapshot() ([]VersionStatus, error) {
 		if p == nil {
 			continue
 		}
-		pid, restarts, reason := p.status()
-		all[i].PID, all[i].Restarts = pid, restarts
+		s := p.status()
+		all[i].PID, all[i].Session, all[i].Restarts = s.PID, s.Session, s.Restarts
 		if r.Version.State == ml.VersionReady {
-			all[i].Message = reason
+			all[i].Message = s.Message
 		}
 	}
 	return all, nil

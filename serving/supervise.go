@@ -84,7 +84,7 @@ func (k *keeper) finish(ctx context.Context, w *workerProcess) bool {
 }
 
 func (k *keeper) open(w *workerProcess) {
-	k.pool.up(w.folder, w.conn, w.pid)
+	k.pool.up(w)
 	w.conn = nil
 	k.settled()
 	k.log.Info().Int("pid", w.pid).Str("attempt", k.attempt(k.number)).Msg("worker answers")

@@ -29,6 +29,8 @@ const stateWait = 30 * time.Second
 type workerProcess struct {
 	folder string
 	pid    int
+	// how says how it runs the model.
+	how string
 	// conn is a connection to it, nil once given away.
 	conn *frame.Conn
 	exit <-chan ml.Exit
@@ -57,9 +59,9 @@ func (k *keeper) startWorker(ctx context.Context) (*workerProcess, error) {
 	ended, exits := k.await(watching, id)
 	loading, cancel := context.WithTimeoutCause(ended, k.m.o.LoadTimeout, ml.Errorf(ml.DeadlineExceeded, "Loading the model took longer than %s.", k.m.o.LoadTimeout))
 	defer cancel()
-	conn, pid, err := askUntilReady(loading, k.m.o.Executor.Folder(id))
+	conn, how, err := askUntilReady(loading, k.m.o.Executor.Folder(id))
 	if err == nil {
-		return &workerProcess{folder: k.m.o.Executor.Folder(id), pid: pid, conn: conn, exit: exits, release: release}, nil
+		return &workerProcess{folder: k.m.o.Executor.Folder(id), pid: conn.PeerPID(), how: how, conn: conn, exit: exits, release: release}, nil
 	}
 	defer release()
 	if ended.Err() != nil {
@@ -183,44 +185,45 @@ func (k *keeper) stopWorker(ctx context.Context) error {
 }
 
 // askUntilReady connects to the worker in folder, which may have only begun,
-// and waits until it is READY. If ctx ends first, its cause is the error.
-func askUntilReady(ctx context.Context, folder string) (*frame.Conn, int, error) {
+// and waits until it is READY; how says how it runs the model. If ctx ends first,
+// its cause is the error.
+func askUntilReady(ctx context.Context, folder string) (conn *frame.Conn, how string, err error) {
 	for delay := 2 * time.Millisecond; ; delay = min(2*delay, 100*time.Millisecond) {
 		conn, err := frame.Dial(ctx, folder)
 		if err == nil {
-			ready, err := askState(ctx, conn)
+			how, ready, err := askState(ctx, conn)
 			if ready {
-				return conn, conn.PeerPID(), nil
+				return conn, how, nil
 			}
 			conn.Close()
 			if err != nil {
-				return nil, 0, err
+				return nil, "", err
 			}
 		}
 		if !respawn.Pause(ctx, delay) {
-			return nil, 0, context.Cause(ctx)
+			return nil, "", context.Cause(ctx)
 		}
 	}
 }
 
 // askState asks until the state is final. Neither ready nor an error means that
 // the connection broke.
-func askState(ctx context.Context, conn *frame.Conn) (ready bool, err error) {
+func askState(ctx context.Context, conn *frame.Conn) (how string, ready bool, err error) {
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	defer func() { ready = stop() && ready }()
 	for {
 		if err := conn.Write(frame.Frame{Kind: frame.State, Timeout: stateWait}); err != nil {
-			return false, nil
+			return "", false, nil
 		}
 		f, err := conn.Read()
 		if err != nil || f.Kind != frame.State {
-			return false, nil
+			return "", false, nil
 		}
 		switch f.Status {
 		case frame.Ready:
-			return true, nil
+			return string(f.Body), true, nil
 		case frame.Failed:
-			return false, ml.Errorf(ml.InvalidArgument, "Bad model detected with error: %q", "Failed to load model: "+string(f.Body)+" (Error code: 0)")
+			return "", false, ml.Errorf(ml.InvalidArgument, "Bad model detected with error: %q", "Failed to load model: "+string(f.Body)+" (Error code: 0)")
 		}
 	}
 }

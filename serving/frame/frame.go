@@ -15,7 +15,7 @@ type Kind uint8
 const (
 	// State asks how far the worker is, and waits at most Timeout for it to be
 	// done with loading. The answer has one of the worker's states as Status
-	// and a sentence about it as Body.
+	// and a sentence about it as Body: how the model is run, or why it is not.
 	State Kind = 1 + iota
 	// Predict asks for a prediction; Body is the request as the client sent it.
 	Predict

@@ -3,6 +3,8 @@ package worker
 import (
 	"context"
 	"fmt"
+	"io/fs"
+	"path/filepath"
 	"slices"
 	"sync"
 	"time"
@@ -31,6 +33,9 @@ const (
 	// clearlyBetter is what a later candidate has to be to be chosen, since
 	// measurements vary.
 	clearlyBetter = 1.1
+	// largestTried is the size of files up to which a model is loaded in other
+	// ways too: for a moment there are two of it in memory.
+	largestTried = 1 << 30
 )
 
 // loaded is a model in memory with what was found out about it.
@@ -57,8 +62,9 @@ func load(ctx context.Context, o Options) (*loaded, error) {
 		return nil, err
 	}
 	for _, way := range ways[1:] {
-		if best.cost == 0 {
-			break // it cannot be tried out with made-up inputs
+		// It cannot be tried out with made-up inputs, or two of it take too much room.
+		if best.cost == 0 || size(o.ModelDir) > largestTried {
+			break
 		}
 		next, err := loadOne(ctx, o, way)
 		if err != nil {
@@ -73,8 +79,34 @@ func load(ctx context.Context, o Options) (*loaded, error) {
 			return nil, err
 		}
 	}
-	o.Log.Info().Stringer("threads", best.threads).Int("runs", best.runs).Msg("how the model runs best here")
+	o.Log.Info().Msg("how the model runs best here: " + best.String())
 	return best, nil
+}
+
+// String says how the model is run.
+func (m *loaded) String() string {
+	text := fmt.Sprintf("%s, %d runs at once", m.threads, m.runs)
+	for _, rows := range m.batches {
+		if rows > 0 {
+			text += fmt.Sprintf(", up to %d rows of requests that wait in one run", rows)
+		}
+	}
+	return text
+}
+
+// size is that of the files in a folder, in bytes.
+func size(dir string) (sum int64) {
+	// What cannot be read does not load either.
+	_ = filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return nil
+		}
+		if info, err := d.Info(); err == nil && info.Mode().IsRegular() {
+			sum += info.Size()
+		}
+		return nil
+	})
+	return sum
 }
 
 func loadOne(ctx context.Context, o Options, way Threads) (*loaded, error) {

@@ -71,18 +71,19 @@ type worker struct {
 func (w *worker) load(ctx context.Context, o Options) {
 	began := time.Now()
 	w.set(frame.Loading, "", nil)
-	handler, err := prepare(ctx, o)
+	handler, how, err := prepare(ctx, o)
 	if err != nil {
 		w.log.Error().Err(err).Msg("the model cannot be served")
 		w.set(frame.Failed, sentence(err), nil)
 		return
 	}
 	w.log.Info().Dur("took", time.Since(began)).Msg("the model is loaded and warm")
-	w.set(frame.Ready, "", handler)
+	w.set(frame.Ready, how, handler)
 }
 
-// prepare loads and warms up. A panic on the way is an error like others.
-func prepare(ctx context.Context, o Options) (h *Handler, err error) {
+// prepare loads and warms up, and says how the model is run. A panic on the way is
+// an error like others.
+func prepare(ctx context.Context, o Options) (h *Handler, how string, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("loading panicked: %v", p)
@@ -90,9 +91,9 @@ func prepare(ctx context.Context, o Options) (h *Handler, err error) {
 	}()
 	m, err := load(ctx, o)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	return NewHandler(m, m.runs, m.batches, o.Log), nil
+	return NewHandler(m, m.runs, m.batches, o.Log), m.String(), nil
 }
 
 // sentence gives what the model's owner is told of an error.
