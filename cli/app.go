@@ -26,7 +26,7 @@ func commands() []*cli.Command {
 		group("models", "Manage models",
 			modelsCreateCommand(), modelsListCommand(), modelsDescribeCommand(), modelsDeleteCommand()),
 		group("versions", "Manage versions of models",
-			versionsCreateCommand(), versionsListCommand(), versionsDescribeCommand(),
+			versionsCreateCommand(), versionsListCommand(), versionsDescribeCommand(), versionsBenchmarkCommand(),
 			versionsDeleteCommand(), versionsSetDefaultCommand()),
 		predictCommand(),
 		group("storage", "Work with buckets and objects",

@@ -29,10 +29,10 @@ func (t Threads) String() string {
 // the rows that are got through when many come.
 const (
 	aloneTime = 60 * time.Millisecond
-	crowdTime = 100 * time.Millisecond
+	crowdTime = 50 * time.Millisecond
 	// clearlyBetter is what a later candidate has to be to be chosen, since
 	// measurements vary.
-	clearlyBetter = 1.1
+	clearlyBetter = 1.2
 	// largestTried is the size of files up to which a model is loaded in other
 	// ways too: for a moment there are two of it in memory.
 	largestTried = 1 << 30
@@ -56,6 +56,9 @@ func load(ctx context.Context, o Options) (*loaded, error) {
 	ways := o.Threads
 	if len(ways) == 0 {
 		ways = []Threads{{}}
+	}
+	if len(ways) > 1 {
+		defer awaitQuiet(ctx)()
 	}
 	best, err := loadOne(ctx, o, ways[0])
 	if err != nil {
@@ -153,7 +156,7 @@ func (m *loaded) measure(ctx context.Context, sig *tensor.Signature, rows int64)
 	var best float64
 	most := m.runs
 	for _, runs := range slices.Compact([]int{1, most}) {
-		rate := m.crowd(ctx, sig, rows, runs)
+		rate := max(m.crowd(ctx, sig, rows, runs), m.crowd(ctx, sig, rows, runs))
 		if rate > best*clearlyBetter {
 			best, m.runs = rate, runs
 		}
@@ -163,7 +166,8 @@ func (m *loaded) measure(ctx context.Context, sig *tensor.Signature, rows int64)
 	}
 }
 
-// alone is the median time of a run of one row.
+// alone is the time of a run of one row: the lower quartile, since what disturbs a
+// measurement only makes it longer.
 func (m *loaded) alone(ctx context.Context, sig *tensor.Signature) (time.Duration, bool) {
 	var times []time.Duration
 	for began := time.Now(); len(times) < 3 || time.Since(began) < aloneTime; {
@@ -174,7 +178,7 @@ func (m *loaded) alone(ctx context.Context, sig *tensor.Signature) (time.Duratio
 		times = append(times, took)
 	}
 	slices.Sort(times)
-	return times[len(times)/2], true
+	return times[len(times)/4], true
 }
 
 // crowd is how many rows a second are got through by so many runs at once.
