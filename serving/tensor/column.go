@@ -23,6 +23,8 @@ type column struct {
 	dims []int // of one instance; -1 until its first list has closed
 	rank int   // -1 until the first element
 	rows int
+	// anyRows is true if the rows need not be as many as the signature says.
+	anyRows bool
 }
 
 func newColumn(name string, spec Spec, textLength int) column {
@@ -324,7 +326,7 @@ func (c *column) tensor() (*Tensor, error) {
 	for _, d := range c.dims[:c.rank] {
 		shape = append(shape, int64(d))
 	}
-	if want := c.spec.Shape; !c.spec.UnknownRank && want[0] >= 0 && want[0] != shape[0] {
+	if want := c.spec.Shape; !c.spec.UnknownRank && want[0] >= 0 && want[0] != shape[0] && !c.anyRows {
 		return nil, invalidInputs("the model takes exactly %d instances in input %s, the request has %d", want[0], c.name, c.rows)
 	}
 	c.out.Shape = shape

@@ -17,7 +17,9 @@ type Request struct {
 
 // Decode reads the body of a predict request, {"instances": […],
 // "signature_name": "…"}, also when it is wrapped as {"httpBody": {"data":
-// BASE64}}. Members that it does not know are ignored. Every error is an
+// BASE64}}. Members that it does not know are ignored. A signature with a
+// [Signature.FixedBatch] takes any number of instances: whoever runs it makes
+// batches of that size. Every error is an
 // INVALID_ARGUMENT that says what does not fit, and where.
 func Decode(body []byte, signatures map[string]*Signature) (Request, error) {
 	// Nearly every request can be read in one pass; what cannot, or is wrong,

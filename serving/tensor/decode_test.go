@@ -298,3 +298,18 @@ func TestSelect(t *testing.T) {
 		})
 	}
 }
+
+// A signature whose rows are fixed for inputs and outputs alike takes any number.
+func TestDecode_FixedBatch(t *testing.T) {
+	s := sig(Spec{Name: "x", DType: Float32, Shape: []int64{2}})
+	s.Outputs["y"] = Spec{Name: "y", DType: Float32, Shape: []int64{2, 5}}
+	r, err := Decode([]byte(`{"instances": [1, 2, 3]}`), one(s))
+	if err != nil || s.FixedBatch() != 2 || r.Inputs["x"].Shape[0] != 3 {
+		t.Errorf("batches of %d: %+v, %v", s.FixedBatch(), r, err)
+	}
+	s = sig(Spec{Name: "x", DType: Float32, Shape: []int64{2}})
+	s.Outputs["y"] = Spec{Name: "y", DType: Float32, Shape: []int64{-1}}
+	if _, err := Decode([]byte(`{"instances": [1, 2, 3]}`), one(s)); err == nil || s.FixedBatch() != 0 {
+		t.Errorf("an output of any number of rows: batches of %d, %v", s.FixedBatch(), err)
+	}
+}

@@ -28,7 +28,9 @@ func decodeInstances(s scanner, signature *Signature) (Request, int, error) {
 		if !spec.DType.Supported() {
 			return Request{}, 0, invalidInputs("input %s has the type %s, which JSON cannot carry", name, spec.DType)
 		}
-		d.columns = append(d.columns, newColumn(name, spec, len(s.b)-s.i))
+		c := newColumn(name, spec, len(s.b)-s.i)
+		c.anyRows = signature.FixedBatch() > 0
+		d.columns = append(d.columns, c)
 	}
 	if len(d.columns) >= manyColumns {
 		d.index = make(map[string]int, len(d.columns))

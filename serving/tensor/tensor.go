@@ -54,6 +54,29 @@ type Signature struct {
 
 	sortOutputs sync.Once
 	outputNames []string
+
+	findFixed  sync.Once
+	fixedBatch int64
+}
+
+// FixedBatch is the number of rows that every run of the signature takes, neither
+// more nor fewer, 0 if its shapes say no such thing.
+func (s *Signature) FixedBatch() int64 {
+	s.findFixed.Do(func() {
+		if len(s.Outputs) == 0 {
+			return
+		}
+		for _, specs := range []map[string]Spec{s.Inputs, s.Outputs} {
+			for _, spec := range specs {
+				if spec.UnknownRank || len(spec.Shape) == 0 || spec.Shape[0] <= 0 || s.fixedBatch > 0 && spec.Shape[0] != s.fixedBatch {
+					s.fixedBatch = 0
+					return
+				}
+				s.fixedBatch = spec.Shape[0]
+			}
+		}
+	})
+	return s.fixedBatch
 }
 
 // OutputNames gives the aliases of the outputs in sorted order, the order in

@@ -6,46 +6,24 @@ import (
 	"hearth/serving/tensor"
 )
 
-// fixedBatch is the number of rows that every run of a signature takes, neither
-// more nor fewer, 0 if its shapes say no such thing.
-func fixedBatch(sig *tensor.Signature) int64 {
-	rows := int64(0)
-	for _, specs := range []map[string]tensor.Spec{sig.Inputs, sig.Outputs} {
-		for _, spec := range specs {
-			if spec.UnknownRank || len(spec.Shape) == 0 || spec.Shape[0] <= 0 || rows > 0 && spec.Shape[0] != rows {
-				return 0
-			}
-			rows = spec.Shape[0]
-		}
-	}
-	return rows
-}
-
 // fixed is a model whose signatures of a fixed batch take requests of any number
 // of rows: it runs them in parts of that size, the last one filled up with its
 // last row.
-type fixed struct {
-	Servable
-	sizes map[*tensor.Signature]int64
-}
+type fixed struct{ Servable }
 
 // withFixed gives the model itself if none of its signatures has a fixed batch.
 func withFixed(s Servable) Servable {
-	f := fixed{s, map[*tensor.Signature]int64{}}
 	for _, sig := range s.Signatures() {
-		if size := fixedBatch(sig); size > 0 {
-			f.sizes[sig] = size
+		if sig.FixedBatch() > 0 {
+			return fixed{s}
 		}
 	}
-	if len(f.sizes) == 0 {
-		return s
-	}
-	return f
+	return s
 }
 
 // Run implements [Servable].
 func (f fixed) Run(ctx context.Context, sig *tensor.Signature, in map[string]*tensor.Tensor) ([]*tensor.Tensor, error) {
-	size, rows := f.sizes[sig], commonRows(in)
+	size, rows := sig.FixedBatch(), commonRows(in)
 	if size == 0 || rows <= 0 || rows == size {
 		return f.Servable.Run(ctx, sig, in)
 	}

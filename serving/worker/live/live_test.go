@@ -3,11 +3,13 @@ package live
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -32,8 +34,13 @@ func fromEnv(t testing.TB, name string) string {
 // it and its final state.
 func start(t testing.TB, model string) (*frame.Conn, frame.Frame) {
 	t.Helper()
+	return startIn(t, t.TempDir(), model)
+}
+
+// startIn is start with the worker's socket in a folder.
+func startIn(t testing.TB, dir, model string) (*frame.Conn, frame.Frame) {
+	t.Helper()
 	library := fromEnv(t, "HEARTH_TEST_TENSORFLOW")
-	dir := t.TempDir()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() {
@@ -122,7 +129,7 @@ func TestWorker_EveryModelBecomesReady(t *testing.T) {
 }
 
 func TestWorker_CannotServe(t *testing.T) {
-	library := fromEnv(t, "HEARTH_TEST_TENSORFLOW")
+	fromEnv(t, "HEARTH_TEST_TENSORFLOW")
 	t.Run("rubbish", func(t *testing.T) {
 		dir := t.TempDir()
 		if err := os.WriteFile(filepath.Join(dir, "saved_model.pb"), []byte("this is no SavedModel"), 0o600); err != nil {
@@ -147,19 +154,84 @@ func TestWorker_CannotServe(t *testing.T) {
 		}
 	})
 	t.Run("Keras model inside a module", func(t *testing.T) {
-		dir := filepath.Join(t.TempDir(), "m")
-		// site-packages/tensorflow is four folders below the environment.
-		python := filepath.Join(library, "..", "..", "..", "..", "bin", "python")
-		cmd := exec.Command(python, "-c", kerasInModule, dir)
-		cmd.Env = append(os.Environ(), "TF_CPP_MIN_LOG_LEVEL=2", "CUDA_VISIBLE_DEVICES=")
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Fatalf("%v\n%s", err, out)
-		}
-		_, state := start(t, dir)
+		_, state := start(t, savedBy(t, kerasInModule))
 		if state.Status != frame.Failed || !strings.Contains(string(state.Body), "model.export") {
 			t.Errorf("state %d: %s", state.Status, state.Body)
 		}
 	})
+}
+
+// savedBy gives the folder that a Python program has saved a model in.
+func savedBy(t *testing.T, program string) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "m")
+	// site-packages/tensorflow is four folders below the environment.
+	python := filepath.Join(fromEnv(t, "HEARTH_TEST_TENSORFLOW"), "..", "..", "..", "..", "bin", "python")
+	cmd := exec.Command(python, "-c", program, dir)
+	cmd.Env = append(os.Environ(), "TF_CPP_MIN_LOG_LEVEL=2", "CUDA_VISIBLE_DEVICES=")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return dir
+}
+
+// function saves y = f(x) for x of a shape.
+const function = `
+import sys, tensorflow as tf
+class M(tf.Module):
+    @tf.function(input_signature=[tf.TensorSpec(%s, tf.float32, name="x")])
+    def f(self, x):
+        return {"y": %s}
+m = M()
+tf.saved_model.save(m, sys.argv[1], signatures={"serving_default": m.f})
+`
+
+func TestWorker_FixedBatch(t *testing.T) {
+	c, state := start(t, savedBy(t, fmt.Sprintf(function, "[2]", "x * 2.0")))
+	if state.Status != frame.Ready {
+		t.Fatalf("state %d: %s", state.Status, state.Body)
+	}
+	status, got := predict(t, c, `{"instances": [1, 2, 3]}`)
+	if want := `{"predictions": [{"y": 2}, {"y": 4}, {"y": 6}]}`; status != 200 || canonical(t, got) != canonical(t, want) {
+		t.Errorf("%d %s, want %s", status, got, want)
+	}
+}
+
+// TestWorker_Company asks from several connections at once: no answer may depend
+// on who else asks, for a model that runs batches and for one whose rows mean
+// something to one another.
+func TestWorker_Company(t *testing.T) {
+	for name, dir := range map[string]string{
+		"rows apart":    savedBy(t, fmt.Sprintf(function, "[None]", "tf.tanh(tf.linalg.matvec(tf.ones([300, 300]), tf.ones([300]))[0] * 0.0) + x - 8.0")),
+		"rows compared": savedBy(t, fmt.Sprintf(function, "[None]", "x - tf.reduce_max(x)")),
+	} {
+		t.Run(name, func(t *testing.T) {
+			socket := t.TempDir()
+			_, state := startIn(t, socket, dir)
+			if together := strings.Contains(string(state.Body), "in one run"); together != (name == "rows apart") {
+				t.Errorf("state %d: %s", state.Status, state.Body)
+			}
+			var clients sync.WaitGroup
+			for i := range 8 {
+				c, err := frame.Dial(t.Context(), socket)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer c.Close()
+				clients.Go(func() {
+					for range 200 {
+						status, got := predict(t, c, fmt.Sprintf(`{"instances": [8, %d]}`, i))
+						want := fmt.Sprintf(`{"predictions": [{"y": 0.0}, {"y": %d.0}]}`, i-8)
+						if status != 200 || got != want {
+							t.Errorf("%d %s, want %s", status, got, want)
+							return
+						}
+					}
+				})
+			}
+			clients.Wait()
+		})
+	}
 }
 
 // kerasInModule saves a model in the way that loads and then fails every run.
