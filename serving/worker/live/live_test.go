@@ -201,11 +201,17 @@ func TestWorker_FixedBatch(t *testing.T) {
 // on who else asks, for a model that runs batches and for one whose rows mean
 // something to one another.
 func TestWorker_Company(t *testing.T) {
-	for name, dir := range map[string]string{
-		"rows apart":    savedBy(t, fmt.Sprintf(function, "[None]", "tf.tanh(tf.linalg.matvec(tf.ones([300, 300]), tf.ones([300]))[0] * 0.0) + x - 8.0")),
-		"rows compared": savedBy(t, fmt.Sprintf(function, "[None]", "x - tf.reduce_max(x)")),
+	// Added to a model it takes its time, so that requests wait for one another.
+	const slow = " + 1e-30 * tf.reduce_sum(tf.matmul(tf.fill([1000, 1000], x[0]), tf.ones([1000, 1000])))"
+	for name, c := range map[string]struct {
+		y      string
+		answer func(i int) (first, second int) // to i and i + 1
+	}{
+		"rows apart":    {"x - 10.0", func(i int) (int, int) { return i - 10, i - 9 }},
+		"rows compared": {"x - tf.reduce_max(x) - 1.0", func(int) (int, int) { return -2, -1 }},
 	} {
 		t.Run(name, func(t *testing.T) {
+			dir := savedBy(t, fmt.Sprintf(function, "[None]", c.y+slow))
 			socket := t.TempDir()
 			_, state := startIn(t, socket, dir)
 			if together := strings.Contains(string(state.Body), "in one run"); together != (name == "rows apart") {
@@ -213,15 +219,16 @@ func TestWorker_Company(t *testing.T) {
 			}
 			var clients sync.WaitGroup
 			for i := range 8 {
-				c, err := frame.Dial(t.Context(), socket)
+				conn, err := frame.Dial(t.Context(), socket)
 				if err != nil {
 					t.Fatal(err)
 				}
-				defer c.Close()
+				defer conn.Close()
+				first, second := c.answer(i)
+				want := fmt.Sprintf(`{"predictions": [{"y": %d.0}, {"y": %d.0}]}`, first, second)
 				clients.Go(func() {
-					for range 200 {
-						status, got := predict(t, c, fmt.Sprintf(`{"instances": [8, %d]}`, i))
-						want := fmt.Sprintf(`{"predictions": [{"y": 0.0}, {"y": %d.0}]}`, i-8)
+					for range 5 {
+						status, got := predict(t, conn, fmt.Sprintf(`{"instances": [%d, %d]}`, i, i+1))
 						if status != 200 || got != want {
 							t.Errorf("%d %s, want %s", status, got, want)
 							return
