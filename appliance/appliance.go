@@ -58,7 +58,7 @@ type Appliance struct {
 func Open(ctx context.Context, config Config, version string, log zerolog.Logger) (*Appliance, error) {
 	a := &Appliance{config: config, version: version, log: log, began: time.Now()}
 	for _, step := range []func(context.Context) error{
-		a.openData, a.openRecords, a.openGPUs, a.openProcesses, a.openDoor, a.openBucket, a.openServing, a.openScheduler, a.mount,
+		a.openData, a.openRecords, a.openGPUs, a.openProcesses, a.openDoor, a.openBucket, a.openScheduler, a.openServing, a.mount,
 	} {
 		if err := step(ctx); err != nil {
 			return nil, errors.Join(err, a.Close())

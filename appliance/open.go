@@ -39,7 +39,7 @@ func (a *Appliance) openProcesses(context.Context) error {
 func (a *Appliance) openServing(context.Context) error {
 	a.serving = serving.New(serving.Options{
 		DB: a.db, Objects: a.objects, Executor: a.supervisor, Runtimes: servingRuntimes{a.runtimes},
-		Devices: servingDevices{a}, GPUs: len(a.devices()),
+		Devices: a.scheduler, GPUs: len(a.devices()),
 		Dir: a.path("models"), Executable: "/proc/self/exe", Tail: a.logs.Tail,
 		MaxInFlight: a.config.Predict.MaxInFlight, Timeout: time.Duration(a.config.Predict.Timeout),
 		Log: a.component("serving"),

@@ -19,6 +19,13 @@ var (
 	plainBars = []rune(" .:-=+*#@")
 )
 
+func barHeights(plain bool) []rune {
+	if plain {
+		return plainBars
+	}
+	return bars
+}
+
 // drawUsage draws what each replica of a job used as lines of columns.
 func drawUsage(w io.Writer, u *ml.Usage, plain bool) {
 	for i, r := range u.Replicas {
@@ -45,10 +52,7 @@ func drawUsage(w io.Writer, u *ml.Usage, plain bool) {
 
 // drawLine draws one curve: a column shows the highest value of its time.
 func drawLine(w io.Writer, name string, seconds, values []float64, plain bool, format func(float64) string) {
-	heights := bars
-	if plain {
-		heights = plainBars
-	}
+	heights := barHeights(plain)
 	end, highest, sum := max(seconds[len(seconds)-1], 1e-9), slices.Max(values), 0.0
 	columns := make([]float64, chartWidth)
 	at, before := 0, 0.0

@@ -26,15 +26,21 @@ Examples:
 
 $ hearth predict --model digits --json-instances images.json
 $ echo '{"instances": [[1, 2, 3]]}' | hearth predict --model digits --version v1 --json-request - --format json`,
-		Flags: []cli.Flag{
+		Flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "model", Usage: "`MODEL` to ask (required)"},
 			&cli.StringFlag{Name: "version", Usage: "`VERSION` to ask (default: the model's default version)"},
-			&cli.StringFlag{Name: "json-instances", Usage: "`FILE` with a JSON value a line"},
-			&cli.StringFlag{Name: "text-instances", Usage: "`FILE` with a string a line"},
-			&cli.StringFlag{Name: "json-request", Usage: "`FILE` with the request"},
-			&cli.StringFlag{Name: "signature-name", Usage: "`SIGNATURE` of the SavedModel (default serving_default)"},
-		},
+		}, bodyFlags()...),
 		Action: predict,
+	}
+}
+
+// bodyFlags are what predictBody makes a request of.
+func bodyFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "json-instances", Usage: "`FILE` with a JSON value a line"},
+		&cli.StringFlag{Name: "text-instances", Usage: "`FILE` with a string a line"},
+		&cli.StringFlag{Name: "json-request", Usage: "`FILE` with the request"},
+		&cli.StringFlag{Name: "signature-name", Usage: "`SIGNATURE` of the SavedModel (default serving_default)"},
 	}
 }
 

@@ -6,21 +6,20 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"hearth/cli/client"
+	"hearth/cli/load"
 	"hearth/ml"
 )
 
 // benchmarkLoads are the parts of what a version can answer at most that it is
 // asked for in turn.
 var benchmarkLoads = []float64{0.1, 0.3, 0.5, 0.7, 0.9}
-
-// maxConnections is how many connections to the daemon the client keeps.
-const maxConnections = 64
 
 func versionsBenchmarkCommand() *cli.Command {
 	return &cli.Command{
@@ -35,16 +34,11 @@ Examples:
 
 $ hearth versions benchmark v1 --model digits --json-instances images.json
 $ hearth versions benchmark v1 --model digits --json-request request.json --rate 1000 --duration 30s --format json`,
-		Flags: []cli.Flag{
-			modelFlag(),
-			&cli.StringFlag{Name: "json-instances", Usage: "`FILE` with a JSON value a line"},
-			&cli.StringFlag{Name: "text-instances", Usage: "`FILE` with a string a line"},
-			&cli.StringFlag{Name: "json-request", Usage: "`FILE` with the request"},
-			&cli.StringFlag{Name: "signature-name", Usage: "`SIGNATURE` of the SavedModel (default serving_default)"},
+		Flags: slices.Concat([]cli.Flag{modelFlag()}, bodyFlags(), []cli.Flag{
 			&cli.Float64Flag{Name: "rate", Usage: "`RATE` in requests a second"},
 			&cli.DurationFlag{Name: "duration", Value: 5 * time.Second, Usage: "`TIME` that each rate is kept up"},
 			&cli.IntFlag{Name: "connections", Value: 16, Usage: "most requests under way at once, a `NUMBER` up to 64"},
-		},
+		}),
 		Action: versionsBenchmark,
 	}
 }
@@ -54,11 +48,11 @@ func versionsBenchmark(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	base := load{connections: c.Int("connections"), duration: c.Duration("duration")}
+	base := load.Load{Connections: c.Int("connections"), Duration: c.Duration("duration")}
 	switch {
-	case base.connections < 1 || base.connections > maxConnections:
-		return misuse(c, "--connections is not between 1 and %d", maxConnections)
-	case base.duration <= 0:
+	case base.Connections < 1 || base.Connections > client.MaxConnections:
+		return misuse(c, "--connections is not between 1 and %d", client.MaxConnections)
+	case base.Duration <= 0:
 		return misuse(c, "--duration is not longer than 0")
 	case c.Float64("rate") < 0:
 		return misuse(c, "--rate is below 0")
@@ -67,11 +61,11 @@ func versionsBenchmark(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	base.ask = func(ctx context.Context) error {
+	base.Ask = func(ctx context.Context, _ int, _ int64) error {
 		_, err := daemon.Predict(ctx, client.PredictRequest{Model: model, Version: name, Body: body})
 		return err
 	}
-	if err := base.ask(c.Context); err != nil {
+	if err := base.Ask(c.Context, 0, 0); err != nil {
 		return err // a request that cannot be answered need not be sent again and again
 	}
 	rows, err := benchmarkRows(c, base)
@@ -98,21 +92,20 @@ type benchmarkRow struct {
 	Errors    int     `json:"errors"`
 	FirstErr  string  `json:"firstError,omitempty"`
 
-	result loadResult
+	result load.Result
 }
 
-func benchmarkRows(c *cli.Context, base load) ([]benchmarkRow, error) {
+func benchmarkRows(c *cli.Context, base load.Load) ([]benchmarkRow, error) {
 	one := func(name string, rate float64) benchmarkRow {
 		l := base
-		l.rate = rate
-		return newBenchmarkRow(name, l, l.run(c.Context))
+		l.Rate = rate
+		return newBenchmarkRow(name, l, l.Run(c.Context))
 	}
 	if rate := c.Float64("rate"); rate > 0 {
-		row := one("rate", rate)
-		return []benchmarkRow{row}, c.Context.Err()
+		return []benchmarkRow{one("rate", rate)}, c.Context.Err()
 	}
 	rows := []benchmarkRow{one("all it can", 0)}
-	if len(rows[0].result.times) == 0 {
+	if len(rows[0].result.Times) == 0 {
 		return nil, ml.Errorf(ml.Unavailable, "no request was answered: %s", rows[0].FirstErr)
 	}
 	for _, part := range benchmarkLoads {
@@ -124,14 +117,14 @@ func benchmarkRows(c *cli.Context, base load) ([]benchmarkRow, error) {
 	return rows, c.Context.Err()
 }
 
-func newBenchmarkRow(name string, l load, r loadResult) benchmarkRow {
-	ms := func(q float64) float64 { return math.Round(float64(r.quantile(q))/1e3) / 1e3 }
+func newBenchmarkRow(name string, l load.Load, r load.Result) benchmarkRow {
+	ms := func(q float64) float64 { return math.Round(float64(r.Quantile(q))/1e3) / 1e3 }
 	row := benchmarkRow{
-		Load: name, Rate: math.Round(l.rate), PerSecond: math.Round(float64(len(r.times)) / l.duration.Seconds()),
-		P50: ms(0.5), P90: ms(0.9), P99: ms(0.99), Longest: ms(1), Errors: r.failed, result: r,
+		Load: name, Rate: math.Round(l.Rate), PerSecond: math.Round(float64(len(r.Times)) / l.Duration.Seconds()),
+		P50: ms(0.5), P90: ms(0.9), P99: ms(0.99), Longest: ms(1), Errors: r.Failed, result: r,
 	}
-	if r.firstErr != nil && !errors.Is(r.firstErr, context.Canceled) {
-		row.FirstErr = r.firstErr.Error()
+	if r.FirstErr != nil && !errors.Is(r.FirstErr, context.Canceled) {
+		row.FirstErr = r.FirstErr.Error()
 	}
 	return row
 }
@@ -141,8 +134,8 @@ func newBenchmarkRow(name string, l load, r loadResult) benchmarkRow {
 func printBenchmark(w io.Writer, rows []benchmarkRow) {
 	shortest, longest := time.Duration(math.MaxInt64), time.Duration(1)
 	for _, r := range rows {
-		if len(r.result.times) > 0 {
-			shortest, longest = min(shortest, r.result.quantile(0)), max(longest, r.result.quantile(1))
+		if len(r.result.Times) > 0 {
+			shortest, longest = min(shortest, r.result.Quantile(0)), max(longest, r.result.Quantile(1))
 		}
 	}
 	scale := histogramScale{max(1, float64(min(shortest, longest))), float64(longest)}
@@ -154,7 +147,7 @@ func printBenchmark(w io.Writer, rows []benchmarkRow) {
 		}
 		table = append(table, []string{
 			r.Load, rate, fmt.Sprintf("%.0f", r.PerSecond), latencyText(r.P50 * 1e6), latencyText(r.P90 * 1e6), latencyText(r.P99 * 1e6), latencyText(r.Longest * 1e6),
-			countText(r.Errors), "|" + scale.draw(r.result.times, !isTerminal(w)) + "|",
+			countText(r.Errors), "|" + scale.draw(r.result.Times, !isTerminal(w)) + "|",
 		})
 	}
 	printTable(w, table)
@@ -194,10 +187,7 @@ func (s histogramScale) draw(times []time.Duration, plain bool) string {
 		counts[column]++
 		most = max(most, counts[column])
 	}
-	heights := bars
-	if plain {
-		heights = plainBars
-	}
+	heights := barHeights(plain)
 	var line strings.Builder
 	for _, n := range counts {
 		level := 0

@@ -22,7 +22,7 @@ const settleEvery = time.Second
 // killed, and the next job would run out of it. later is true if it is worth to
 // look again.
 func (s *slots) settle() (later bool) {
-	if s.asks == nil {
+	if s.devices == nil {
 		return false
 	}
 	for _, uuid := range s.gpus {
@@ -36,13 +36,13 @@ func (s *slots) settle() (later bool) {
 
 // whyUnfit says why a device cannot be leased, empty if it can or is.
 func (s *slots) whyUnfit(uuid string) string {
-	if err := s.asks.Health(uuid); err != nil {
+	if err := s.devices.Health(uuid); err != nil {
 		return err.Error()
 	}
 	if !s.draining[uuid] || s.holder(uuid) != "" {
 		return ""
 	}
-	pids, err := s.asks.Processes(uuid)
+	pids, err := s.devices.Processes(uuid)
 	switch {
 	case err != nil:
 		return err.Error()
@@ -60,7 +60,7 @@ func (s *slots) holder(uuid string) string {
 			return k.job
 		}
 	}
-	for tenant, uuids := range s.tenants.devices {
+	for tenant, uuids := range s.tenants.held {
 		if slices.Contains(uuids, uuid) {
 			return tenant
 		}

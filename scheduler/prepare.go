@@ -90,8 +90,11 @@ func (s *Scheduler) checkDevices(r *run, runtime *runtimes.Runtime) error {
 	if fault := s.deviceFault(gpus); fault != "" {
 		return &failure{message: "The job's GPUs cannot be used: " + fault + ".", exit: &ml.Exit{Code: -1, Lost: true, Reason: fault}, infrastructure: true}
 	}
-	if len(gpus) > 0 && !runtime.HasCUDA() {
-		return &failure{message: fmt.Sprintf("The job asks for GPUs, and runtime %s has no CUDA libraries: it was installed where there was no GPU. Install it again: hearth runtimes remove %s, then hearth runtimes install %s.", runtime.Name, runtime.Name, runtime.Name)}
+	if len(gpus) == 0 {
+		return nil
+	}
+	if err := runtime.CheckCUDA(); err != nil {
+		return &failure{message: "The job asks for GPUs, and " + err.Error()}
 	}
 	return nil
 }

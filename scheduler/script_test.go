@@ -195,7 +195,7 @@ func (p *play) noteGiven() error {
 }
 
 func (p *play) expectServes(version, count string) error {
-	if got := fmt.Sprintf("gpus=%d", len(p.slots.tenants.devices[ml.VersionName(stageProject, "m", version)])); got != count {
+	if got := fmt.Sprintf("gpus=%d", len(p.slots.tenants.held[ml.VersionName(stageProject, "m", version)])); got != count {
 		return fmt.Errorf("it has %s", got)
 	}
 	return nil

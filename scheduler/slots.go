@@ -17,7 +17,7 @@ type slots struct {
 	tenants
 	// draining are devices that somebody may still use without a lease, unfit
 	// those that cannot be leased, and why.
-	asks     Devices
+	devices  Devices
 	draining map[string]bool
 	unfit    map[string]string
 }
@@ -29,8 +29,8 @@ func newSlots(o Options) *slots {
 		ports:   o.Ports,
 		users:   o.Rules.Users,
 		leases:  map[jobKey]metadata.Lease{},
-		tenants: tenants{devices: map[string][]string{}},
-		asks:    o.Devices, draining: map[string]bool{}, unfit: map[string]string{},
+		tenants: tenants{held: map[string][]string{}},
+		devices: o.Devices, draining: map[string]bool{}, unfit: map[string]string{},
 	}
 	for _, uuid := range o.GPUs {
 		s.draining[uuid] = true // what a daemon before has left

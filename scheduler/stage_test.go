@@ -187,7 +187,7 @@ func (s *stage) check() error {
 		}
 		sum = sum.Plus(lease.Resources)
 	}
-	for version, uuids := range s.slots.tenants.devices {
+	for version, uuids := range s.slots.tenants.held {
 		for _, uuid := range uuids {
 			if other, taken := owners[uuid]; taken {
 				return fmt.Errorf("%s is held by %v and %s", uuid, other, version)

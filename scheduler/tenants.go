@@ -4,16 +4,14 @@ import (
 	"context"
 	"fmt"
 	"slices"
-
-	"hearth/ml"
 )
 
 // tenants are who leases devices beside the jobs: versions of models, by name.
 // The serving side keeps their leases durably; here they are known again before
 // anything starts.
 type tenants struct {
-	devices map[string][]string
-	wants   []*want // in order; they come before every job
+	held  map[string][]string
+	wants []*want // in order; they come before every job
 }
 
 // want is a tenant that waits for devices.
@@ -61,7 +59,7 @@ func (l *loop) recoverTenants() error {
 	}
 	for _, r := range records {
 		if len(r.GPUs) > 0 {
-			l.slots.tenants.devices[ml.VersionName(r.Project, r.Model, ml.LastSegment(r.Version.Name))] = r.GPUs
+			l.slots.tenants.held[r.Version.Name] = r.GPUs
 		}
 	}
 	return nil
@@ -77,16 +75,16 @@ func (s *slots) grant() {
 			if len(free) < w.count {
 				return
 			}
-			s.tenants.devices[w.tenant] = slices.Clone(free[:w.count])
+			s.tenants.held[w.tenant] = slices.Clone(free[:w.count])
 		}
-		w.given <- slices.Clone(s.tenants.devices[w.tenant])
+		w.given <- slices.Clone(s.tenants.held[w.tenant])
 		s.wants = s.wants[1:]
 	}
 }
 
 // keeps reports whether a tenant can go on with the devices that it has.
 func (s *slots) keeps(w *want) bool {
-	has := s.tenants.devices[w.tenant]
+	has := s.tenants.held[w.tenant]
 	return len(has) == w.count && !slices.ContainsFunc(has, func(uuid string) bool {
 		return s.unfit[uuid] != "" || !slices.Contains(s.gpus, uuid)
 	})
@@ -95,10 +93,10 @@ func (s *slots) keeps(w *want) bool {
 // evict takes a tenant's devices away. They are leased again when nobody uses
 // them any more.
 func (s *slots) evict(tenant string) {
-	for _, uuid := range s.tenants.devices[tenant] {
+	for _, uuid := range s.tenants.held[tenant] {
 		s.draining[uuid] = true
 	}
-	delete(s.tenants.devices, tenant)
+	delete(s.tenants.held, tenant)
 }
 
 // wanted is how many devices are kept for tenants that wait.

@@ -28,8 +28,11 @@ func (m *Manager) checkDevices(v *ml.Version, runtime Runtime) error {
 	if count > m.o.GPUs {
 		return ml.FieldErrorf("acceleratorConfig.count", "The version asks for %d GPUs; this machine has %d.", count, m.o.GPUs)
 	}
-	if count > 0 && !runtime.CUDA {
-		return ml.FieldErrorf("acceleratorConfig", "The version asks for GPUs, and runtime %s has no CUDA libraries: it was installed where there was no GPU. Install it again: hearth runtimes remove %s, then hearth runtimes install %s.", runtime.Name, runtime.Name, runtime.Name)
+	if count == 0 {
+		return nil
+	}
+	if err := runtime.CheckCUDA(); err != nil {
+		return ml.FieldErrorf("acceleratorConfig", "The version asks for GPUs, and %v", err)
 	}
 	return nil
 }

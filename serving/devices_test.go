@@ -2,6 +2,7 @@ package serving_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -47,12 +48,16 @@ func (g *oneGPU) ReleaseGPUs(version string) {
 	}
 }
 
-// cudaRuntime is an installation whose TensorFlow finds the libraries of GPUs.
-type cudaRuntime struct{ oneRuntime }
+// cudaRuntime is an installation whose TensorFlow finds the libraries of GPUs, or
+// does not.
+type cudaRuntime struct {
+	oneRuntime
+	err error
+}
 
 func (r cudaRuntime) Lookup(name string) (serving.Runtime, error) {
 	found, err := r.oneRuntime.Lookup(name)
-	found.CUDA = true
+	found.CheckCUDA = func() error { return r.err }
 	return found, err
 }
 
@@ -153,6 +158,7 @@ func TestManager_LeasesGPUs(t *testing.T) {
 func TestManager_NoGPUs(t *testing.T) {
 	h := newHouse(t)
 	h.options.Devices, h.options.GPUs = &oneGPU{free: make(chan struct{})}, 1
+	h.options.Runtimes = cudaRuntime{err: errors.New("runtime 2.21 has no CUDA libraries")}
 	r := h.start()
 	if _, err := r.begin("v1", "half_plus_two", 1); ml.KindOf(err) != ml.InvalidArgument || !strings.Contains(err.Error(), "no CUDA libraries") {
 		t.Errorf("a runtime without CUDA: %v", err)

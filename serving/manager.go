@@ -41,8 +41,8 @@ type Runtime struct {
 	Python string
 	// TensorFlow is the folder of the tensorflow package.
 	TensorFlow string
-	// CUDA is true if it finds the libraries that GPUs need.
-	CUDA bool
+	// CheckCUDA says what to do if it does not find the libraries that GPUs need.
+	CheckCUDA func() error
 }
 
 // Runtimes finds a runtime by name or alias; an empty name means the default.

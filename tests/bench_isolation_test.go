@@ -2,21 +2,18 @@ package tests
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"net"
 	"os"
 	"path/filepath"
-	"runtime"
-	"slices"
 	"strconv"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
+	openloop "hearth/cli/load"
 )
 
 // allCores is a trainer that keeps TensorFlow busy on every processor.
@@ -100,9 +97,10 @@ func idleTime(t testing.TB) time.Duration {
 
 // BenchmarkTrainingBesideServing asks two versions in turn at 30 % of what they
 // can answer, alone and beside a training job that would use every processor:
-// with the isolation and without, in turn, the other daemon stopped. ratio is the median p99 beside
-// training by the median p99 alone; kept is which part the training got of the
-// processor time that serving left.
+// with the isolation and without, in turn, the other daemon stopped. ratio is the
+// median p99 beside training by the median p99 alone; kept is which part the
+// training got of the processor time that serving left (two threads that wait for
+// one another at every operation cannot get all of it).
 func BenchmarkTrainingBesideServing(b *testing.B) {
 	const rounds, span = 7, 4 * time.Second
 	with, without := newNeighbours(b), newNeighbours(b, "[sandbox]", "cgroups = false", `users = ""`)
@@ -128,18 +126,16 @@ func BenchmarkTrainingBesideServing(b *testing.B) {
 		}
 		b.Logf("p99 alone %.0f, beside %.0f, beside without isolation %.0f; kept %.3f, %.3f", alone, beside, bare, kept, keptWithout)
 		b.ReportMetric(rate, "requests/s")
-		b.ReportMetric(middle(alone), "alone-p99-µs")
-		b.ReportMetric(middle(beside), "beside-p99-µs")
-		b.ReportMetric(middle(bare), "beside-without-p99-µs")
-		b.ReportMetric(middle(beside)/middle(alone), "ratio")
-		b.ReportMetric(middle(bare)/middle(alone), "ratio-without")
-		b.ReportMetric(middle(kept), "kept")
-		b.ReportMetric(middle(keptWithout), "kept-without")
+		b.ReportMetric(median(alone), "alone-p99-µs")
+		b.ReportMetric(median(beside), "beside-p99-µs")
+		b.ReportMetric(median(bare), "beside-without-p99-µs")
+		b.ReportMetric(median(beside)/median(alone), "ratio")
+		b.ReportMetric(median(bare)/median(alone), "ratio-without")
+		b.ReportMetric(median(kept), "kept")
+		b.ReportMetric(median(keptWithout), "kept-without")
 	}
 	signal(b, append(with.processes(), without.processes()...), syscall.SIGCONT)
 }
-
-func middle(v []float64) float64 { return slices.Sorted(slices.Values(v))[len(v)/2] }
 
 // senders is how many connections ask at a time.
 const senders = 8
@@ -147,71 +143,41 @@ const senders = 8
 // capacity is how many requests a second are answered that come as fast as they
 // can.
 func (n *neighbours) capacity(b *testing.B, span time.Duration) float64 {
-	began := time.Now()
-	times := n.ask(b, func(int64) (time.Time, bool) { return time.Now(), time.Since(began) < span })
-	return float64(len(times)) / span.Seconds()
+	return float64(len(n.ask(b, 0, span).Times)) / span.Seconds()
 }
 
 // p99 asks at a fixed rate, whether answers come or not, and gives the time that
 // one answer of a hundred took longer than, counted from when its request was
 // due.
 func (n *neighbours) p99(b *testing.B, rate float64, span time.Duration) time.Duration {
-	began, every := time.Now().Add(50*time.Millisecond), time.Duration(float64(time.Second)/rate)
-	times := n.ask(b, func(i int64) (time.Time, bool) {
-		due := time.Duration(i) * every
-		return began.Add(due), due < span
-	})
-	return quantile(times, 0.99)
+	return n.ask(b, rate, span).Quantile(0.99)
 }
 
-// ask sends requests to the models in turn, each when it is due or as soon after
-// as one of the connections is free, and gives the time from then to its answer.
-// The senders are threads that sleep and read in the kernel: Go's own timers are
-// exact to a millisecond only.
-func (n *neighbours) ask(b *testing.B, due func(i int64) (time.Time, bool)) []time.Duration {
-	var next atomic.Int64
-	var mu sync.Mutex
-	var all []time.Duration
-	var threads sync.WaitGroup
-	for range senders {
-		threads.Go(func() {
-			runtime.LockOSThread()
-			conn, err := blockingConn(n.addr)
-			if err != nil {
-				b.Error(err)
-				return
-			}
-			defer conn.Close()
-			r := bufio.NewReader(conn)
-			var times []time.Duration
-			for i := next.Add(1) - 1; ; i = next.Add(1) - 1 {
-				at, more := due(i)
-				if !more {
-					break
-				}
-				if wait := unix.NsecToTimespec(int64(time.Until(at))); wait.Nsec > 0 || wait.Sec > 0 {
-					unix.Nanosleep(&wait, nil)
-				}
-				if _, err := conn.Write(n.requests[i%int64(len(n.requests))]); err != nil {
-					b.Error(err)
-					return
-				}
-				if err := readAnswer(r); err != nil {
-					b.Error(err)
-					return
-				}
-				times = append(times, time.Since(at))
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			all = append(all, times...)
-		})
+// ask sends requests to the models in turn. All of them have to be answered.
+func (n *neighbours) ask(b *testing.B, rate float64, span time.Duration) openloop.Result {
+	var conns [senders]*bufio.ReadWriter
+	for i := range conns {
+		f, err := blockingConn(n.addr)
+		check(b, err)
+		defer f.Close()
+		conns[i] = bufio.NewReadWriter(bufio.NewReader(f), bufio.NewWriter(f))
 	}
-	threads.Wait()
-	return all
+	r := openloop.Load{Connections: senders, Rate: rate, Duration: span, Ask: func(_ context.Context, connection int, i int64) error {
+		c := conns[connection]
+		if _, err := c.Write(n.requests[i%int64(len(n.requests))]); err != nil {
+			return err
+		}
+		if err := c.Flush(); err != nil {
+			return err
+		}
+		return readAnswer(c.Reader)
+	}}.Run(b.Context())
+	check(b, r.FirstErr)
+	return r
 }
 
-// blockingConn is a connection whose reads block their thread.
+// blockingConn is a connection whose reads block their thread, as those of most
+// clients do.
 func blockingConn(addr string) (*os.File, error) {
 	conn, err := net.Dial("tcp", addr)
 	if err != nil {

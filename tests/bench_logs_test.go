@@ -34,9 +34,7 @@ func BenchmarkLog_Talkative(b *testing.B) {
 	for name, rate := range map[string]int{"unbound": 0, "100k": 100_000} {
 		b.Run(name, func(b *testing.B) {
 			d := newDaemon(b)
-			t := talker{daemon: d, uri: d.upload(trainer(b, talkative), "talkative"), module: b.TempDir(), stamp: filepath.Join(b.TempDir(), "stamp"), rate: rate}
-			check(b, os.MkdirAll(filepath.Join(t.module, "trainer"), 0o700))
-			check(b, os.WriteFile(filepath.Join(t.module, "trainer", "task.py"), []byte(talkative), 0o600))
+			t := talker{daemon: d, uri: d.upload(trainer(b, talkative), "talkative"), module: moduleFolder(b, talkative), stamp: filepath.Join(b.TempDir(), "stamp"), rate: rate}
 			t.talk(b, "few", lines/10)
 			before := d.peakMemory()
 			for n := range b.N {
@@ -71,12 +69,10 @@ func (t *talker) talk(b *testing.B, job string, lines int) (printed, followed ti
 	began := time.Now()
 	t.submit(job, t.uri, t.stamp, strconv.Itoa(lines), strconv.Itoa(t.rate))
 	if t.rate == 0 {
-		for {
-			if _, got := t.call("GET", "/v1/projects/hearth/jobs/"+job, ""); got["endTime"] != nil {
-				break
-			}
-			time.Sleep(10 * time.Millisecond)
-		}
+		await(b, job+" has ended", func() bool {
+			_, got := t.call("GET", "/v1/projects/hearth/jobs/"+job, "")
+			return got["endTime"] != nil
+		})
 		began = time.Now()
 	}
 	out := t.must("jobs", "stream-logs", job)
@@ -99,10 +95,7 @@ func (t *talker) talkBare(b *testing.B, lines int) time.Duration {
 }
 
 func readSeconds(b *testing.B, path string) time.Duration {
-	text, err := os.ReadFile(path)
-	check(b, err)
+	seconds := readNumber(b, path)
 	check(b, os.Remove(path))
-	s, err := strconv.ParseFloat(string(text), 64)
-	check(b, err)
-	return time.Duration(s * float64(time.Second))
+	return time.Duration(seconds * float64(time.Second))
 }

@@ -2,16 +2,11 @@ package tests
 
 import (
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 )
-
-// nothing is a trainer that notes in a file of the given name when it ran.
-const nothing = "import sys, time\nopen(sys.argv[1], 'w').write(repr(time.time()))\n"
 
 // peers are a daemon and a Slurm that run the same program with the same Python.
 type peers struct {
@@ -22,11 +17,9 @@ type peers struct {
 
 func newPeers(b *testing.B) *peers {
 	fromEnv(b, "HEARTH_BENCH_SLURM")
-	p := &peers{daemon: newDaemon(b), module: b.TempDir(), stamps: b.TempDir()}
+	p := &peers{daemon: newDaemon(b), module: moduleFolder(b, nothing), stamps: b.TempDir()}
 	p.python = filepath.Join(p.data, "runtimes", "test", "bin", "python")
 	p.uri = p.upload(trainer(b, nothing), "nothing")
-	check(b, os.MkdirAll(filepath.Join(p.module, "trainer"), 0o755))
-	check(b, os.WriteFile(filepath.Join(p.module, "trainer", "task.py"), []byte(nothing), 0o600))
 	p.runHearth("warm")
 	return p
 }
@@ -96,14 +89,9 @@ func BenchmarkSlurm_Jobs(b *testing.B) {
 
 // awaitStamps waits until so many jobs have run.
 func (p *peers) awaitStamps(b *testing.B, pattern string, n int) {
-	for deadline := time.Now().Add(10 * time.Minute); ; time.Sleep(20 * time.Millisecond) {
+	await(b, fmt.Sprintf("%d files %s", n, pattern), func() bool {
 		done, err := filepath.Glob(filepath.Join(p.stamps, pattern))
 		check(b, err)
-		if len(done) == n {
-			return
-		}
-		if time.Now().After(deadline) {
-			b.Fatalf("%d of %d jobs have run: %s", len(done), n, strings.Join(done, " "))
-		}
-	}
+		return len(done) == n
+	})
 }

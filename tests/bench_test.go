@@ -3,6 +3,7 @@ package tests
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -57,16 +58,14 @@ func BenchmarkDaemon_IdleMemory(b *testing.B) {
 // environment cached, beside bare `python -m` of the same module.
 func BenchmarkJob_FirstLine(b *testing.B) {
 	for name, c := range map[string]struct{ runtime, code string }{
-		"nothing":    {"test", "import sys, time\nopen(sys.argv[1], 'w').write(repr(time.time()))\n"},
+		"nothing":    {"test", nothing},
 		"tensorflow": {"2.21", "import sys, time\nimport tensorflow\nopen(sys.argv[1], 'w').write(repr(time.time()))\n"},
 	} {
 		b.Run(name, func(b *testing.B) {
 			d := newDaemon(b)
 			uri := d.upload(trainer(b, c.code), name)
 			stamp := filepath.Join(b.TempDir(), "stamp")
-			module := b.TempDir()
-			check(b, os.MkdirAll(filepath.Join(module, "trainer"), 0o700))
-			check(b, os.WriteFile(filepath.Join(module, "trainer", "task.py"), []byte(c.code), 0o600))
+			module := moduleFolder(b, c.code)
 			python := filepath.Join(d.data, "runtimes", c.runtime, "bin", "python")
 			d.firstLine(name+"_warm", uri, c.runtime, stamp)
 			for range b.N {
@@ -81,6 +80,18 @@ func BenchmarkJob_FirstLine(b *testing.B) {
 			}
 		})
 	}
+}
+
+// nothing is a trainer that notes in a file of the given name when it ran.
+const nothing = "import sys, time\nopen(sys.argv[1], 'w').write(repr(time.time()))\n"
+
+// moduleFolder gives a folder in which `python -m trainer.task` runs the code.
+func moduleFolder(t testing.TB, code string) string {
+	t.Helper()
+	dir := t.TempDir()
+	check(t, os.MkdirAll(filepath.Join(dir, "trainer"), 0o700))
+	check(t, os.WriteFile(filepath.Join(dir, "trainer", "task.py"), []byte(code), 0o600))
+	return dir
 }
 
 func (d *daemon) firstLine(job, uri, runtime, stamp string) time.Duration {
@@ -108,11 +119,16 @@ func barePython(t testing.TB, python, dir, stamp string) time.Duration {
 
 func readStamp(t testing.TB, path string) time.Time {
 	t.Helper()
+	return time.UnixMicro(int64(readNumber(t, path) * 1e6))
+}
+
+func readNumber(t testing.TB, path string) float64 {
+	t.Helper()
 	b, err := os.ReadFile(path)
 	check(t, err)
-	sec, err := strconv.ParseFloat(string(b), 64)
+	n, err := strconv.ParseFloat(string(b), 64)
 	check(t, err)
-	return time.UnixMicro(int64(sec * 1e6))
+	return n
 }
 
 // BenchmarkPredict asks the daemon over one kept connection, beside a bare
@@ -286,9 +302,9 @@ func medianOf(n int, f func()) time.Duration {
 	return median(times)
 }
 
-func median(d []time.Duration) time.Duration { return quantile(d, 0.5) }
+func median[T cmp.Ordered](d []T) T { return quantile(d, 0.5) }
 
-func quantile(d []time.Duration, q float64) time.Duration {
+func quantile[T cmp.Ordered](d []T, q float64) T {
 	d = slices.Clone(d)
 	slices.Sort(d)
 	return d[min(len(d)-1, int(q*float64(len(d))))]

@@ -128,18 +128,26 @@ func alive(pid string) bool {
 // awaitLines blocks until the file has n lines, and gives them.
 func awaitLines(t testing.TB, path string, n int) []string {
 	t.Helper()
+	var lines []string
+	await(t, fmt.Sprintf("%d lines in %s", n, path), func() bool {
+		b, _ := os.ReadFile(path)
+		lines = strings.Fields(string(b))
+		return len(lines) >= n
+	})
+	return lines
+}
+
+// await blocks until something holds that nobody tells of.
+func await(t testing.TB, what string, holds func() bool) {
+	t.Helper()
 	deadline := time.After(patience)
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	for {
-		b, _ := os.ReadFile(path)
-		if lines := strings.Fields(string(b)); len(lines) >= n {
-			return lines
-		}
+	for !holds() {
 		select {
 		case <-tick.C:
 		case <-deadline:
-			t.Fatalf("%s has %q, want %d lines", path, b, n)
+			t.Fatalf("in vain: waited for %s", what)
 		}
 	}
 }

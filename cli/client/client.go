@@ -26,6 +26,10 @@ type Client struct {
 	sizes    sizes
 }
 
+// MaxConnections is how many connections to the daemon are kept: as many
+// transfers may run at once.
+const MaxConnections = 64
+
 // Options says which daemon to call, and as whom.
 type Options struct {
 	// Endpoint is the daemon's address, such as http://127.0.0.1:8080.
@@ -48,8 +52,7 @@ func New(o Options) (*Client, error) {
 	transport := &http.Transport{
 		DialContext:         (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
 		TLSHandshakeTimeout: 10 * time.Second,
-		// As many as transfers may run at once keep their connections.
-		MaxIdleConnsPerHost: 64,
+		MaxIdleConnsPerHost: MaxConnections,
 	}
 	return &Client{
 		endpoint: strings.TrimRight(o.Endpoint, "/"),

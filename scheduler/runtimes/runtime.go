@@ -43,15 +43,15 @@ func (r *Runtime) Interpreter() string { return filepath.Join(r.Dir, "bin", "pyt
 // cudaLibraries are where CUDA's libraries are beside those of the wheels.
 var cudaLibraries = []string{"/usr/local/cuda*/lib64/libcudart.so*", "/usr/lib/x86_64-linux-gnu/libcudart.so*"}
 
-// HasCUDA reports whether the runtime's TensorFlow finds the libraries without
-// which it uses no GPU.
-func (r *Runtime) HasCUDA() bool {
+// CheckCUDA says what to do if the runtime's TensorFlow does not find the
+// libraries without which it uses no GPU, a FAILED_PRECONDITION.
+func (r *Runtime) CheckCUDA() error {
 	for _, pattern := range append([]string{filepath.Join(filepath.Dir(r.TensorFlowDir), "nvidia", "cu*")}, cudaLibraries...) {
 		if found, _ := filepath.Glob(pattern); len(found) > 0 {
-			return true
+			return nil
 		}
 	}
-	return false
+	return ml.Errorf(ml.FailedPrecondition, "runtime %s has no CUDA libraries: it was installed where there was no GPU. Install it again: hearth runtimes remove %s, then hearth runtimes install %s.", r.Name, r.Name, r.Name)
 }
 
 // Folders are what a program on the runtime reads: the runtime, the one below it

@@ -122,10 +122,8 @@ func (w *writer) appendElement(dst []byte, i int) []byte {
 		return appendFloat(dst, float64(math.Float32frombits(order.Uint32(data[4*i:]))), 32)
 	case Float64:
 		return appendFloat(dst, math.Float64frombits(order.Uint64(data[8*i:])), 64)
-	case Float16:
-		return appendFloat(dst, widen(order.Uint16(data[2*i:]), halfExponent, halfMantissa), 32)
-	case BFloat16:
-		return appendFloat(dst, widen(order.Uint16(data[2*i:]), bfloatExponent, bfloatMantissa), 32)
+	case Float16, BFloat16:
+		return appendFloat(dst, w.t.Float(i), 32)
 	case Int8:
 		return strconv.AppendInt(dst, int64(int8(data[i])), 10)
 	case Int16:

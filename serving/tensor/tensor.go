@@ -1,7 +1,9 @@
 package tensor
 
 import (
+	"encoding/binary"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -32,6 +34,22 @@ func (t *Tensor) Len() int {
 		n *= int(d)
 	}
 	return n
+}
+
+// Float gives element i of a tensor of one of the float types.
+func (t *Tensor) Float(i int) float64 {
+	order := binary.NativeEndian
+	switch t.DType {
+	case Float32:
+		return float64(math.Float32frombits(order.Uint32(t.Data[4*i:])))
+	case Float64:
+		return math.Float64frombits(order.Uint64(t.Data[8*i:]))
+	case Float16:
+		return widen(order.Uint16(t.Data[2*i:]), halfExponent, halfMantissa)
+	case BFloat16:
+		return widen(order.Uint16(t.Data[2*i:]), bfloatExponent, bfloatMantissa)
+	}
+	panic("no float: " + t.DType.String())
 }
 
 // Spec is what a signature says of one of its inputs or outputs.

@@ -3,7 +3,6 @@ package worker
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
 	"math"
 	"slices"
 	"time"
@@ -126,28 +125,11 @@ func same(a, b *tensor.Tensor) bool {
 	default:
 		return bytes.Equal(a.Data, b.Data)
 	}
-	for i := 0; i < len(a.Data); i += a.DType.Size() {
-		x, y := number(a.DType, a.Data[i:]), number(b.DType, b.Data[i:])
+	for i := range a.Len() {
+		x, y := a.Float(i), b.Float(i)
 		if x != y && !(math.IsNaN(x) && math.IsNaN(y)) && !(math.Abs(x-y) <= 1e-5+tolerance*max(math.Abs(x), math.Abs(y))) {
 			return false
 		}
 	}
 	return true
-}
-
-// number reads a float.
-func number(t tensor.DType, b []byte) float64 {
-	order := binary.NativeEndian
-	switch t {
-	case tensor.Float64:
-		return math.Float64frombits(order.Uint64(b))
-	case tensor.Float32:
-		return float64(math.Float32frombits(order.Uint32(b)))
-	case tensor.BFloat16:
-		return float64(math.Float32frombits(uint32(order.Uint16(b)) << 16))
-	}
-	// The bits of a half at their places in a float of 32 bits are the number but
-	// for the exponent's bias.
-	bits := uint32(order.Uint16(b))
-	return float64(math.Float32frombits(bits>>15<<31|(bits&0x7fff)<<13)) * 0x1p112
 }

@@ -72,11 +72,7 @@ func (q *turns) run(deadline time.Time, r tensor.Request) ([]*tensor.Tensor, err
 
 // rows is how many rows a request has, 0 if it is to run alone.
 func (q *turns) rows(r tensor.Request) int64 {
-	most := q.batches[r.Signature]
-	if most == 0 || len(r.Inputs) == 0 {
-		return 0
-	}
-	if rows := commonRows(r.Inputs); rows < most {
+	if rows := commonRows(r.Inputs); rows < q.batches[r.Signature] {
 		return rows
 	}
 	return 0
