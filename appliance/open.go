@@ -11,6 +11,7 @@ import (
 	"hearth/appliance/api/hearthv1"
 	"hearth/appliance/api/loggingv2"
 	"hearth/appliance/api/mlv1"
+	"hearth/appliance/api/tfserving"
 	"hearth/ml"
 	"hearth/scheduler"
 	"hearth/scheduler/process"
@@ -125,6 +126,9 @@ func (a *Appliance) mount(context.Context) error {
 		ML: mlv1.New(mlv1.Options{
 			HasProject: hasProject, Jobs: a.scheduler, JobReader: a.scheduler, Catalogue: a.serving, CatalogueReader: a.db,
 			Operations: a.db, Predictor: a.serving, MaxPredictBody: int64(a.config.Predict.MaxBody),
+		}),
+		TFServing: tfserving.New(tfserving.Options{
+			Project: Project, Reader: a.db, Predictor: a.serving, MaxBody: int64(a.config.Predict.MaxBody),
 		}),
 		Logging: loggingv2.New(loggingv2.Options{HasProject: hasProject, Entries: a.logs}),
 		Storage: gcsv1.New(gcsv1.Options{

@@ -15,7 +15,11 @@ type PredictRequest struct {
 	Project, Model string
 	// Version is empty for the model's default one.
 	Version string
-	// Body is the request as the client sent it, JSON.
+	// Method is what is asked, in which dialect.
+	Method frame.Method
+	// Timeout is how long the client will wait, zero if it did not say.
+	Timeout time.Duration
+	// Body is the request as the client sent it.
 	Body []byte
 }
 
@@ -47,7 +51,7 @@ func (m *Manager) Predict(ctx context.Context, r PredictRequest) (PredictRespons
 	if err != nil {
 		return PredictResponse{}, err
 	}
-	f, err := c.exchange(ctx, r.Body, now, m.o.Timeout)
+	f, err := c.exchange(ctx, r, now, m.o.Timeout)
 	if err != nil {
 		c.giveBack()
 		return PredictResponse{}, err
@@ -61,7 +65,10 @@ func (m *Manager) Predict(ctx context.Context, r PredictRequest) (PredictRespons
 
 // exchange sends a request and receives its answer. With an error the
 // connection is broken, except where the worker itself gave the error.
-func (c *conn) exchange(ctx context.Context, body []byte, now time.Time, timeout time.Duration) (frame.Frame, error) {
+func (c *conn) exchange(ctx context.Context, r PredictRequest, now time.Time, timeout time.Duration) (frame.Frame, error) {
+	if r.Timeout > 0 {
+		timeout = min(timeout, r.Timeout)
+	}
 	if d, ok := ctx.Deadline(); ok {
 		timeout = min(timeout, d.Sub(now))
 	}
@@ -71,10 +78,10 @@ func (c *conn) exchange(ctx context.Context, body []byte, now time.Time, timeout
 	// A connection that has died says so in the exchange itself.
 	_ = c.SetDeadline(now.Add(timeout))
 	stop := context.AfterFunc(ctx, func() { _ = c.SetDeadline(time.Unix(1, 0)) })
-	err := c.Write(frame.Frame{Kind: frame.Predict, Timeout: timeout, Body: body})
+	err := c.Write(frame.Frame{Kind: frame.Predict, Status: int(r.Method), Timeout: timeout, Body: r.Body})
 	if errors.Is(err, frame.ErrTooLarge) {
 		c.broken = !stop()
-		return frame.Frame{}, ml.Errorf(ml.InvalidArgument, "The request has %d bytes; at most %d can be handled.", len(body), frame.MaxBody)
+		return frame.Frame{}, ml.Errorf(ml.InvalidArgument, "The request has %d bytes; at most %d can be handled.", len(r.Body), frame.MaxBody)
 	}
 	var f frame.Frame
 	if err == nil {

@@ -23,6 +23,7 @@ var arrows = []struct{ folder, may, reason string }{
 	{"appliance", "ml ml/respawn appliance/ scheduler scheduler/ gpu serving storage/", "the only wiring"},
 	{"appliance/api", "ml ml/rest appliance/api/gcemetadata", "the front door gets its handlers from appliance"},
 	{"appliance/api/mlv1", "ml ml/rest appliance/api serving scheduler storage/", "handlers ask, they do not execute"},
+	{"appliance/api/tfserving", "ml ml/rest serving serving/frame", "handlers ask, they do not execute"},
 	{"appliance/api/gcsv1", "ml ml/rest appliance/api storage/object", "the bucket's API knows the bucket only"},
 	{"appliance/api/loggingv2", "ml ml/rest appliance/api storage/logs storage/metadata", "reads logs"},
 	{"appliance/api/hearthv1", "ml ml/rest appliance/api serving scheduler scheduler/runtimes storage/", "handlers ask, they do not execute"},

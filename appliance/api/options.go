@@ -40,6 +40,8 @@ type Handlers struct {
 	// The APIs. Storage answers the JSON API and, for a path that begins with a
 	// bucket or the host storage.googleapis.com, /BUCKET/OBJECT.
 	ML, Logging, Storage, Hearth http.Handler
+	// TFServing answers /v1/models/…, TensorFlow Serving's API.
+	TFServing http.Handler
 	// BucketExists reports whether the first segment of a path is a bucket. It
 	// is asked for paths that are nobody else's.
 	BucketExists func(bucket string) bool

@@ -86,6 +86,9 @@ func (s *Server) route(r *http.Request, host string) target {
 
 // routeOwn finds the target of a request to this server under its own name.
 func (s *Server) routeOwn(r *http.Request) target {
+	if isTFServing(r.URL.Path) {
+		return target{s.behind.TFServing, owner}
+	}
 	first := firstSegment(r)
 	if t, ok := s.paths[first]; ok {
 		return t
@@ -97,6 +100,13 @@ func (s *Server) routeOwn(r *http.Request) target {
 		return target{s.behind.Storage, ownerAndJobs}
 	}
 	return nothing
+}
+
+// isTFServing reports whether a path is of TensorFlow Serving's API, whose words
+// are known in any case. No method of Google's begins so.
+func isTFServing(path string) bool {
+	const prefix = "/v1/models/"
+	return len(path) >= len(prefix) && strings.EqualFold(path[:len(prefix)], prefix)
 }
 
 func firstSegment(r *http.Request) string {

@@ -3,7 +3,6 @@ package rest
 import (
 	"encoding/json"
 	"errors"
-	"io"
 	"net/http"
 	"reflect"
 	"unicode/utf8"
@@ -16,20 +15,12 @@ import (
 // empty body is {}, null is an absent field, numbers may be quoted. A body of
 // more than limit bytes is the error of [TooLarge].
 func Decode(r *http.Request, dst any, limit int64) error {
-	body, err := ReadBody(r, limit)
+	body, release, err := ReadBody(r, limit)
 	if err != nil {
 		return err
 	}
+	defer release() // what is decoded holds copies
 	return DecodeBytes(body, dst)
-}
-
-// ReadBody reads the whole body, at most limit bytes of it.
-func ReadBody(r *http.Request, limit int64) ([]byte, error) {
-	if r.ContentLength > limit {
-		return nil, TooLarge(limit)
-	}
-	body, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, limit))
-	return body, BodyError(err)
 }
 
 // BodyError says what it means to the caller that reading the request's body

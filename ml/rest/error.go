@@ -141,8 +141,14 @@ func WriteError(w http.ResponseWriter, r *http.Request, err error) {
 	if o.Error.Code == http.StatusInternalServerError {
 		zerolog.Ctx(r.Context()).Error().Err(err).Str("method", r.Method).Str("path", r.URL.Path).Msg("request ended with an internal error")
 	}
-	if o.Error.Code == http.StatusTooManyRequests || o.Error.Code == http.StatusServiceUnavailable {
-		w.Header().Set("Retry-After", "1") // seconds
-	}
+	SetRetryAfter(w.Header(), o.Error.Code)
 	writeJSON(w, r, o.Error.Code, o)
+}
+
+// SetRetryAfter says when to come again, where an answer of the status means that
+// it may well be different then.
+func SetRetryAfter(h http.Header, status int) {
+	if status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable {
+		h.Set("Retry-After", "1") // seconds
+	}
 }

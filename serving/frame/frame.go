@@ -17,7 +17,8 @@ const (
 	// done with loading. The answer has one of the worker's states as Status
 	// and a sentence about it as Body: how the model is run, or why it is not.
 	State Kind = 1 + iota
-	// Predict asks for a prediction; Body is the request as the client sent it.
+	// Predict asks for a prediction in the dialect of the [Method] that is its
+	// Status; Body is the request as the client sent it.
 	Predict
 	// Answer has an HTTP status as Status, the content type as Head (none means
 	// application/json) and what goes to the client as Body.

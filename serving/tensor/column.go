@@ -25,6 +25,8 @@ type column struct {
 	rows int
 	// anyRows is true if the rows need not be as many as the signature says.
 	anyRows bool
+	// whole is true if the one value that is read is all of the input.
+	whole bool
 }
 
 func newColumn(name string, spec Spec, textLength int) column {
@@ -305,10 +307,12 @@ func (c *column) checkShape() error {
 		return nil
 	}
 	want := c.spec.Shape
-	if len(want) == 0 {
-		return fmt.Errorf("the model takes a single value for all instances, which instances cannot carry")
+	if !c.whole {
+		if len(want) == 0 {
+			return fmt.Errorf("the model takes a single value for all instances, which instances cannot carry")
+		}
+		want = want[1:]
 	}
-	want = want[1:]
 	fits := len(want) == c.rank
 	for i := 0; fits && i < c.rank; i++ {
 		fits = want[i] < 0 || want[i] == int64(c.dims[i])
@@ -321,13 +325,15 @@ func (c *column) checkShape() error {
 
 // tensor gives the column when all rows are in.
 func (c *column) tensor() (*Tensor, error) {
-	shape := make([]int64, 1, 1+c.rank)
-	shape[0] = int64(c.rows)
+	shape := make([]int64, 0, 1+c.rank)
+	if !c.whole {
+		shape = append(shape, int64(c.rows))
+	}
 	for _, d := range c.dims[:c.rank] {
 		shape = append(shape, int64(d))
 	}
-	if want := c.spec.Shape; !c.spec.UnknownRank && want[0] >= 0 && want[0] != shape[0] && !c.anyRows {
-		return nil, invalidInputs("the model takes exactly %d instances in input %s, the request has %d", want[0], c.name, c.rows)
+	if want := c.spec.Shape; !c.whole && !c.spec.UnknownRank && want[0] >= 0 && want[0] != shape[0] && !c.anyRows {
+		return nil, invalid("the model takes exactly %d instances in input %s, the request has %d", want[0], c.name, c.rows)
 	}
 	c.out.Shape = shape
 	if have := len(c.out.Strings) + len(c.out.Data)/max(c.spec.DType.Size(), 1); have != c.out.Len() {

@@ -1,7 +1,10 @@
 package tensor
 
 import (
+	"errors"
 	"fmt"
+
+	"hearth/ml"
 )
 
 // Request is a predict request, decoded.
@@ -11,50 +14,79 @@ type Request struct {
 	// Inputs are the tensors by alias; dimension 0 of each is the instances.
 	// An input that no instance holds is left out: the graph may have a default.
 	Inputs map[string]*Tensor
-	// Instances is how many instances the request held.
+	// Instances is how many instances the request held, 0 if it held whole
+	// tensors.
 	Instances int
 }
+
+// dialect is what the dialects of predict's JSON read differently.
+type dialect struct {
+	// choose finds the signature that a name means; empty for no name.
+	choose func(signatures map[string]*Signature, name string) (*Signature, error)
+	// columnar: whole tensors may come under "inputs", in place of "instances".
+	columnar bool
+	// everyInput: no input may be left out of all instances.
+	everyInput bool
+	// open: what follows the closing brace is not looked at.
+	open bool
+}
+
+var aiPlatform = dialect{choose: Select}
 
 // Decode reads the body of a predict request, {"instances": […],
 // "signature_name": "…"}, also when it is wrapped as {"httpBody": {"data":
 // BASE64}}. Members that it does not know are ignored. A signature with a
 // [Signature.FixedBatch] takes any number of instances: whoever runs it makes
-// batches of that size. Every error is an
-// INVALID_ARGUMENT that says what does not fit, and where.
+// batches of that size. Every error is an INVALID_ARGUMENT that says, in the
+// words of AI Platform's prediction library, what does not fit, and where.
 func Decode(body []byte, signatures map[string]*Signature) (Request, error) {
+	r, err := decode(body, signatures)
+	return r, inWords(err, "Invalid inputs: %s (Error code: 1)")
+}
+
+// inWords puts the message of an INVALID_ARGUMENT into a sentence.
+func inWords(err error, format string) error {
+	var e *ml.Error
+	if !errors.As(err, &e) || e.Kind != ml.InvalidArgument {
+		return err
+	}
+	return ml.Errorf(ml.InvalidArgument, format, e.Message)
+}
+
+func decode(body []byte, signatures map[string]*Signature) (Request, error) {
 	// Nearly every request can be read in one pass; what cannot, or is wrong,
 	// is read again with all that is known after the first.
-	if r, ok := decodeOnce(body, signatures); ok {
+	if r, ok := aiPlatform.decodeOnce(body, signatures); ok {
 		return r, nil
 	}
-	m, err := findMembers(body)
+	m, err := aiPlatform.findMembers(body)
 	if err != nil {
-		return Request{}, invalidInputs("the request body: %v", err)
+		return Request{}, invalid("the request body: %v", err)
 	}
 	if m.instances < 0 && m.wrapped != nil {
 		inner, err := decodeBase64(m.wrapped)
 		if err != nil {
-			return Request{}, invalidInputs("httpBody.data: %v", err)
+			return Request{}, invalid("httpBody.data: %v", err)
 		}
 		body = inner
-		if m, err = findMembers(body); err != nil {
-			return Request{}, invalidInputs("the request body inside httpBody: %v", err)
+		if m, err = aiPlatform.findMembers(body); err != nil {
+			return Request{}, invalid("the request body inside httpBody: %v", err)
 		}
 	}
 	if m.instances < 0 {
-		return Request{}, invalidInputs(`the request has no "instances"`)
+		return Request{}, invalid(`the request has no "instances"`)
 	}
 	signature, err := Select(signatures, m.signature)
 	if err != nil {
 		return Request{}, err
 	}
-	r, _, err := decodeInstances(scanner{body, m.instances}, signature)
+	r, _, err := aiPlatform.instances(scanner{body, m.instances}, signature)
 	return r, err
 }
 
 // decodeOnce reads a body without looking ahead: it takes the signature that is
-// known when the instances come, and is not ok if another one is named later.
-func decodeOnce(body []byte, signatures map[string]*Signature) (r Request, ok bool) {
+// known when the tensors come, and is not ok if another one is named later.
+func (d dialect) decodeOnce(body []byte, signatures map[string]*Signature) (r Request, ok bool) {
 	s := scanner{b: body}
 	if s.expect('{') != nil {
 		return r, false
@@ -65,20 +97,25 @@ func decodeOnce(body []byte, signatures map[string]*Signature) (r Request, ok bo
 		if err != nil {
 			return r, false
 		}
-		switch string(key) {
-		case "signature_name":
+		switch columnar := d.columnar && string(key) == "inputs"; {
+		case string(key) == "signature_name":
 			if name, err = s.name(); err != nil || name == "" {
 				return r, false
 			}
-		case "instances":
+		case string(key) == "instances" || columnar:
 			if r.Signature != nil {
 				return r, false
 			}
-			signature, err := Select(signatures, name)
+			signature, err := d.choose(signatures, name)
 			if err != nil {
 				return r, false
 			}
-			if r, s.i, err = decodeInstances(s, signature); err != nil {
+			if columnar {
+				r, s.i, err = d.inputs(s, signature)
+			} else {
+				r, s.i, err = d.instances(s, signature)
+			}
+			if err != nil {
 				return r, false
 			}
 		default:
@@ -90,8 +127,7 @@ func decodeOnce(body []byte, signatures map[string]*Signature) (r Request, ok bo
 			return r, false
 		}
 	}
-	s.space()
-	if s.i < len(body) || r.Signature == nil {
+	if s.space(); !d.open && s.i < len(body) || r.Signature == nil {
 		return r, false
 	}
 	return r, name == "" || r.Signature.Name == name
@@ -101,13 +137,14 @@ func decodeOnce(body []byte, signatures map[string]*Signature) (r Request, ok bo
 type members struct {
 	signature string
 	instances int    // where the value starts, -1 for none
+	inputs    int    // the same, where they are known
 	wrapped   []byte // httpBody.data
 }
 
 // findMembers reads the top level of a request.
-func findMembers(body []byte) (members, error) {
+func (d dialect) findMembers(body []byte) (members, error) {
 	s := scanner{b: body}
-	m := members{instances: -1}
+	m := members{instances: -1, inputs: -1}
 	named := false
 	err := s.object(func(key string) (err error) {
 		switch key {
@@ -124,6 +161,12 @@ func findMembers(body []byte) (members, error) {
 			}
 			s.space()
 			m.instances = s.i
+		case "inputs":
+			if d.columnar && m.inputs >= 0 {
+				return fmt.Errorf("inputs is given twice%s", s.where())
+			}
+			s.space()
+			m.inputs = s.i
 		case "httpBody":
 			if s.space() == '{' {
 				return s.object(func(key string) error {
@@ -140,7 +183,7 @@ func findMembers(body []byte) (members, error) {
 	if err != nil {
 		return m, err
 	}
-	if s.space(); s.i < len(body) {
+	if s.space(); !d.open && s.i < len(body) {
 		return m, fmt.Errorf("expected the end of the JSON, found %s", s.found())
 	}
 	return m, nil

@@ -5,7 +5,8 @@
 // per input of a [Signature]; no value is ever held in between.
 // [AppendPredictions] writes the answer. Both follow the dialect of AI Platform:
 // rows of "instances" in, rows of "predictions" out, each an object keyed by
-// output alias.
+// output alias. [DecodeTFServing] and [AppendTFServing] do the same in the dialect
+// of TensorFlow Serving.
 //
 // The package is pure Go and knows no TensorFlow beyond the numbers of its
 // element types.

@@ -29,43 +29,55 @@ func AppendPredictions(dst []byte, signature *Signature, outputs []*Tensor) ([]b
 	}
 	rows, err := countRows(names, outputs)
 	if err != nil {
-		return dst, err
+		return dst, inWords(err, "There was a problem processing the outputs: %s (Error code: 3)")
 	}
-	writers := make([]writer, len(outputs))
-	for i, t := range outputs {
-		writers[i] = newWriter(names[i], t)
-	}
+	writers := newWriters(names, outputs)
 	dst = append(dst, `{"predictions": [`...)
 	for row := range rows {
 		if row > 0 {
 			dst = append(dst, ", "...)
 		}
-		dst = append(dst, '{')
-		for i := range writers {
-			if i > 0 {
-				dst = append(dst, ", "...)
-			}
-			dst = append(dst, writers[i].prefix...)
-			dst = writers[i].appendDim(dst, 0)
-		}
-		dst = append(dst, '}')
+		dst = appendNamed(dst, writers)
 	}
 	return append(dst, "]}"...), nil
 }
 
-// countRows gives the size of dimension 0, which all outputs must share.
-func countRows(names []string, outputs []*Tensor) (int, error) {
-	rows := 1
+// appendNamed writes what each of the outputs has next, as an object.
+func appendNamed(dst []byte, writers []writer) []byte {
+	dst = append(dst, '{')
+	for i := range writers {
+		if i > 0 {
+			dst = append(dst, ", "...)
+		}
+		dst = append(dst, writers[i].prefix...)
+		dst = writers[i].appendDim(dst, 0)
+	}
+	return append(dst, '}')
+}
+
+// checkTypes says which output JSON cannot carry.
+func checkTypes(names []string, outputs []*Tensor) error {
 	for i, t := range outputs {
 		if !t.DType.Supported() {
-			return 0, invalidOutputs("output %s has the type %s, which JSON cannot carry", names[i], t.DType)
+			return invalid("output %s has the type %s, which JSON cannot carry", names[i], t.DType)
 		}
+	}
+	return nil
+}
+
+// countRows gives the size of dimension 0, which all outputs must share.
+func countRows(names []string, outputs []*Tensor) (int, error) {
+	if err := checkTypes(names, outputs); err != nil {
+		return 0, err
+	}
+	rows := 1
+	for i, t := range outputs {
 		n := 1
 		if len(t.Shape) > 0 {
 			n = int(t.Shape[0])
 		}
 		if i > 0 && n != rows {
-			return 0, invalidOutputs("Bad output from running tensorflow session: outputs had differing sizes in the batch "+
+			return 0, invalid("Bad output from running tensorflow session: outputs had differing sizes in the batch "+
 				"(outermost) dimension. %s has %d, %s has %d.", names[0], rows, names[i], n)
 		}
 		rows = n
@@ -80,6 +92,15 @@ type writer struct {
 	inner  []int64 // the shape of a row
 	next   int     // the next element
 	asB64  bool
+}
+
+// newWriters makes a writer of each output's rows.
+func newWriters(names []string, outputs []*Tensor) []writer {
+	writers := make([]writer, len(outputs))
+	for i, t := range outputs {
+		writers[i] = newWriter(names[i], t)
+	}
+	return writers
 }
 
 func newWriter(name string, t *Tensor) writer {

@@ -20,13 +20,39 @@ type instances struct {
 // manyColumns is from how many inputs on a map finds a name faster.
 const manyColumns = 8
 
-// decodeInstances reads the list that starts at s and gives the place behind it.
-func decodeInstances(s scanner, signature *Signature) (Request, int, error) {
+// instances reads the list that starts at s and gives the place behind it.
+func (d dialect) instances(s scanner, signature *Signature) (Request, int, error) {
+	l, err := newInstances(s, signature)
+	if err != nil {
+		return Request{}, 0, err
+	}
+	if err := l.list(); err != nil {
+		return Request{}, 0, err
+	}
+	r := Request{Signature: signature, Inputs: make(map[string]*Tensor, len(l.columns)), Instances: l.row}
+	for i := range l.columns {
+		c := &l.columns[i]
+		if c.rows == 0 && !d.everyInput {
+			continue
+		}
+		if c.rows < l.row {
+			return Request{}, 0, missing(c.name)
+		}
+		t, err := c.tensor()
+		if err != nil {
+			return Request{}, 0, err
+		}
+		r.Inputs[c.name] = t
+	}
+	return r, l.i, nil
+}
+
+func newInstances(s scanner, signature *Signature) (instances, error) {
 	d := instances{scanner: s}
 	for _, name := range slices.Sorted(maps.Keys(signature.Inputs)) {
 		spec := signature.Inputs[name]
 		if !spec.DType.Supported() {
-			return Request{}, 0, invalidInputs("input %s has the type %s, which JSON cannot carry", name, spec.DType)
+			return d, unsupported(spec)
 		}
 		c := newColumn(name, spec, len(s.b)-s.i)
 		c.anyRows = signature.FixedBatch() > 0
@@ -38,44 +64,30 @@ func decodeInstances(s scanner, signature *Signature) (Request, int, error) {
 			d.index[d.columns[i].name] = i
 		}
 	}
-	if err := d.list(); err != nil {
-		return Request{}, 0, err
-	}
-	r := Request{Signature: signature, Inputs: make(map[string]*Tensor, len(d.columns)), Instances: d.row}
-	for i := range d.columns {
-		c := &d.columns[i]
-		if c.rows == 0 {
-			continue
-		}
-		if c.rows < d.row {
-			return Request{}, 0, missing(c.name)
-		}
-		t, err := c.tensor()
-		if err != nil {
-			return Request{}, 0, err
-		}
-		r.Inputs[c.name] = t
-	}
-	return r, d.i, nil
+	return d, nil
+}
+
+func unsupported(spec Spec) error {
+	return invalid("input %s has the type %s, which JSON cannot carry", spec.Name, spec.DType)
 }
 
 func missing(name string) error {
-	return invalidInputs("Input %s was missing in at least one input instance.", name)
+	return invalid("Input %s was missing in at least one input instance.", name)
 }
 
 // wrong says that the current instance does not fit.
 func (d *instances) wrong(format string, args ...any) error {
-	return invalidInputs("instance %d: %s", d.row, fmt.Sprintf(format, args...))
+	return invalid("instance %d: %s", d.row, fmt.Sprintf(format, args...))
 }
 
 // list reads all instances.
 func (d *instances) list() error {
 	if d.space() != '[' {
-		return invalidInputs("instances must be a list, found %s", d.found())
+		return invalid("instances must be a list, found %s", d.found())
 	}
 	d.i++
 	if d.space() == ']' {
-		return invalidInputs("instances must not be empty")
+		return invalid("instances must not be empty")
 	}
 	start := d.i
 	for more := true; more; d.row++ {
@@ -133,7 +145,7 @@ func (d *instances) instance() error {
 			if len(d.columns) == 1 {
 				return d.otherNames(start)
 			}
-			return invalidInputs("Unexpected tensor name: %s", shorten(string(key)))
+			return invalid("Unexpected tensor name: %s", shorten(string(key)))
 		}
 		if err := d.value(column); err != nil {
 			return err
@@ -195,7 +207,7 @@ func (d *instances) otherNames(start int) error {
 	if err != nil {
 		return d.wrong("%v", err)
 	}
-	return invalidInputs("Expected tensor name: %s, got tensor name: [%s].", d.columns[0].name, strings.Join(names, ", "))
+	return invalid("Expected tensor name: %s, got tensor name: [%s].", d.columns[0].name, strings.Join(names, ", "))
 }
 
 // names lists the inputs.

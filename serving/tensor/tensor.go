@@ -69,6 +69,9 @@ type Spec struct {
 type Signature struct {
 	Name            string
 	Inputs, Outputs map[string]Spec
+	// Method is what the model's maker says that it does, for example
+	// "tensorflow/serving/predict". It means nothing to a run.
+	Method string
 
 	sortOutputs sync.Once
 	outputNames []string
@@ -119,7 +122,7 @@ func Select(signatures map[string]*Signature, name string) (*Signature, error) {
 	if s, ok := signatures[name]; ok {
 		return s, nil
 	}
-	return nil, invalidInputs("No signature found for signature key %s. The model has: %s.",
+	return nil, invalid("No signature found for signature key %s. The model has: %s.",
 		shorten(name), strings.Join(slices.Sorted(maps.Keys(signatures)), ", "))
 }
 
@@ -132,17 +135,6 @@ func shorten(text string) string {
 	return strings.ToValidUTF8(text[:limit], "") + "…"
 }
 
-// invalidInputs makes the INVALID_ARGUMENT for a request that does not fit the
-// model, in the words of AI Platform's prediction library.
-func invalidInputs(format string, args ...any) error {
-	e := ml.Errorf(ml.InvalidArgument, format, args...)
-	e.Message = "Invalid inputs: " + e.Message + " (Error code: 1)"
-	return e
-}
-
-// invalidOutputs is the same for outputs that JSON rows cannot show.
-func invalidOutputs(format string, args ...any) error {
-	e := ml.Errorf(ml.InvalidArgument, format, args...)
-	e.Message = "There was a problem processing the outputs: " + e.Message + " (Error code: 3)"
-	return e
-}
+// invalid makes the INVALID_ARGUMENT for a request that does not fit the model,
+// or for outputs that its answer cannot show.
+func invalid(format string, args ...any) error { return ml.Errorf(ml.InvalidArgument, format, args...) }

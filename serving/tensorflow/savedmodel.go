@@ -130,7 +130,7 @@ func signaturesOf(graph []byte) (map[string]*tensor.Signature, error) {
 		if strings.HasPrefix(name, "__") {
 			continue
 		}
-		signatures[name] = &tensor.Signature{Name: name, Inputs: specs(def.GetInputs()), Outputs: specs(def.GetOutputs())}
+		signatures[name] = &tensor.Signature{Name: name, Inputs: specs(def.GetInputs()), Outputs: specs(def.GetOutputs()), Method: def.GetMethodName()}
 	}
 	return signatures, nil
 }

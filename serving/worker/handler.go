@@ -2,9 +2,7 @@ package worker
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"runtime/debug"
 	"time"
@@ -12,10 +10,11 @@ import (
 	"github.com/rs/zerolog"
 
 	"hearth/ml"
+	"hearth/serving/frame"
 	"hearth/serving/tensor"
 )
 
-// Handler answers predict requests in AI Platform's dialect.
+// Handler answers predict requests in every dialect.
 type Handler struct {
 	signatures map[string]*tensor.Signature
 	turns      *turns
@@ -29,36 +28,54 @@ func NewHandler(s Servable, runs int, batches map[*tensor.Signature]int64, log z
 	return &Handler{signatures: s.Signatures(), turns: newTurns(s, runs, batches), log: log}
 }
 
-// Predict answers the request in body. It appends the answer to dst and gives
-// it with its HTTP status; the answer is JSON. What is wrong with the request,
-// or with what the model makes of it, is part of the answer. The error is for
+// Answer is what goes to the client.
+type Answer struct {
+	Status int // of HTTP
+	// ContentType of Body.
+	ContentType string
+	Body        []byte
+}
+
+// Predict answers the request in body, in the dialect of method; the answer is
+// appended to dst. What is wrong with the request, or with what the model makes of
+// it, is part of the answer where the dialect has words for it. The error is for
 // what is not the request's fault: DEADLINE_EXCEEDED, or INTERNAL, whose cause
 // is in the log. A request whose turn comes only after deadline is not run; the
 // zero time is no deadline. body is not used after the return.
-func (h *Handler) Predict(deadline time.Time, body, dst []byte) (answer []byte, status int, err error) {
-	start := len(dst)
+func (h *Handler) Predict(method frame.Method, deadline time.Time, body, dst []byte) (a Answer, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			h.log.Error().Any("panic", p).Bytes("stack", debug.Stack()).Msg("predict panicked")
-			answer, status, err = dst[:start], 0, ml.Errorf(ml.Internal, "Internal error encountered.")
+			a, err = Answer{}, errInternal()
 		}
 	}()
-	answer, err = h.predict(deadline, body, dst)
-	if err == nil {
-		return answer, http.StatusOK, nil
+	d := dialects[method]
+	if d == nil {
+		return h.describe(method, dst)
 	}
-	if message, ok := blamesRequest(err); ok {
-		return appendFailure(dst[:start], message), http.StatusBadRequest, nil
+	a = Answer{Status: http.StatusOK, ContentType: d.contentType}
+	a.Body, err = h.predict(d, deadline, body, dst)
+	if err == nil {
+		return a, nil
+	}
+	if e, ok := blamesRequest(err); ok {
+		if d.blame == nil {
+			return Answer{}, e
+		}
+		a.Body, a.Status = d.blame(dst, e)
+		return a, nil
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
-		return dst[:start], 0, ml.Errorf(ml.DeadlineExceeded, "The prediction took longer than it may.")
+		return Answer{}, ml.Errorf(ml.DeadlineExceeded, "The prediction took longer than it may.")
 	}
 	h.log.Error().Err(err).Msg("predict ended with an internal error")
-	return dst[:start], 0, ml.Errorf(ml.Internal, "Internal error encountered.")
+	return Answer{}, errInternal()
 }
 
-func (h *Handler) predict(deadline time.Time, body, dst []byte) ([]byte, error) {
-	request, err := tensor.Decode(body, h.signatures)
+func errInternal() error { return ml.Errorf(ml.Internal, "Internal error encountered.") }
+
+func (h *Handler) predict(d *dialect, deadline time.Time, body, dst []byte) ([]byte, error) {
+	request, err := d.decode(body, h.signatures)
 	if err != nil {
 		return nil, err
 	}
@@ -66,26 +83,20 @@ func (h *Handler) predict(deadline time.Time, body, dst []byte) ([]byte, error) 
 	if err != nil {
 		return nil, err
 	}
-	return tensor.AppendPredictions(dst, request.Signature, outputs)
+	return d.encode(dst, request, outputs)
+}
+
+// describe gives the signatures in a dialect.
+func (h *Handler) describe(method frame.Method, dst []byte) (Answer, error) {
+	if method == frame.TFServingMetadata {
+		return Answer{Status: http.StatusOK, ContentType: jsonType, Body: tensor.AppendSignatures(dst, h.signatures)}, nil
+	}
+	return Answer{}, ml.Errorf(ml.Unimplemented, "The version's worker cannot answer this: it is older than the server.")
 }
 
 // blamesRequest says whether an error comes of the request or of the graph, and
 // gives what the client is told then.
-func blamesRequest(err error) (message string, ok bool) {
-	var e *ml.Error
-	if !errors.As(err, &e) || e.Kind == ml.Internal {
-		return "", false
-	}
-	return e.Message, true
-}
-
-// appendFailure appends the error form that belongs to predict alone: a string,
-// where the rest of the API has an object.
-func appendFailure(dst []byte, message string) []byte {
-	b, err := json.Marshal(map[string]string{"error": "Prediction failed: " + message})
-	if err != nil {
-		// A map of strings always has a JSON form.
-		panic(fmt.Sprintf("encode an error: %v", err))
-	}
-	return append(dst, b...)
+func blamesRequest(err error) (e *ml.Error, ok bool) {
+	ok = errors.As(err, &e) && e.Kind != ml.Internal
+	return e, ok
 }

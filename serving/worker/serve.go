@@ -114,14 +114,18 @@ func (w *worker) answerPredict(request frame.Frame, buf []byte) frame.Frame {
 	if request.Timeout > 0 {
 		deadline = time.Now().Add(request.Timeout)
 	}
-	body, status, err := handler.Predict(deadline, request.Body, buf)
+	a, err := handler.Predict(frame.Method(request.Status), deadline, request.Body, buf)
 	if err != nil {
 		return failure(err, buf)
 	}
-	if len(body) > frame.MaxBody {
+	if len(a.Body) > frame.MaxBody {
 		return failure(ml.Errorf(ml.Internal, "The answer is larger than %d bytes; send fewer instances.", frame.MaxBody), buf)
 	}
-	return frame.Frame{Kind: frame.Answer, Status: status, Body: body}
+	answer := frame.Frame{Kind: frame.Answer, Status: a.Status, Body: a.Body}
+	if a.ContentType != jsonType {
+		answer.Head = []byte(a.ContentType)
+	}
+	return answer
 }
 
 func failure(err error, buf []byte) frame.Frame {

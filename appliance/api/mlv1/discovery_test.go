@@ -124,7 +124,7 @@ func TestTypes_MatchDiscovery(t *testing.T) {
 		prefix + "OperationMetadata":   ml.OperationMetadata{},
 		"GoogleLongrunning__Operation": ml.Operation{}, "GoogleRpc__Status": ml.Status{},
 		prefix + "ListJobsResponse": listJobsResponse{}, prefix + "ListModelsResponse": listModelsResponse{},
-		prefix + "ListVersionsResponse": listVersionsResponse{}, "GoogleApi__HttpBody": httpBody{}.HTTPBody,
+		prefix + "ListVersionsResponse": listVersionsResponse{},
 	} {
 		compareType(t, d, name, reflect.TypeOf(v))
 	}

@@ -1,10 +1,7 @@
 package mlv1
 
 import (
-	"bytes"
 	"net/http"
-	"strconv"
-	"sync"
 
 	"hearth/ml"
 	"hearth/ml/rest"
@@ -28,79 +25,22 @@ func (a *api) predict(w http.ResponseWriter, r *http.Request, p rest.Params) err
 	if err := a.checkProject(project); err != nil {
 		return err
 	}
-	buf := bodies.Get().(*bytes.Buffer)
-	defer putBody(buf)
-	if err := readBody(buf, r, a.MaxPredictBody); err != nil {
+	body, release, err := rest.ReadBody(r, a.MaxPredictBody)
+	if err != nil {
 		return err
 	}
-	body, err := unwrapHTTPBody(buf.Bytes())
+	defer release()
+	timeout, err := rest.Timeout(r)
 	if err != nil {
 		return err
 	}
 	answer, err := a.Predictor.Predict(r.Context(), serving.PredictRequest{
-		Project: project, Model: p.Get("model"), Version: p.Get("version"), Body: body,
+		Project: project, Model: p.Get("model"), Version: p.Get("version"), Timeout: timeout, Body: body,
 	})
 	if err != nil {
 		return err
 	}
 	defer answer.Release()
-	h := w.Header()
-	h.Set("Content-Type", answer.ContentType)
-	// net/http counts small bodies by itself.
-	if len(answer.Body) > 2<<10 {
-		h.Set("Content-Length", strconv.Itoa(len(answer.Body)))
-	}
-	w.WriteHeader(answer.Status)
-	_, _ = w.Write(answer.Body) // if it fails the client has gone
+	rest.WriteRaw(w, r, answer.Status, answer.ContentType, answer.Body)
 	return nil
-}
-
-// bodies holds buffers for requests; the largest are left to the collector.
-var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
-
-const keepBody = 8 << 20
-
-func putBody(buf *bytes.Buffer) {
-	if buf.Cap() <= keepBody {
-		buf.Reset()
-		bodies.Put(buf)
-	}
-}
-
-// readBody reads the request's body into buf, at most limit bytes of it.
-func readBody(buf *bytes.Buffer, r *http.Request, limit int64) error {
-	body := r.Body
-	switch n := r.ContentLength; {
-	case n > limit:
-		return rest.TooLarge(limit)
-	case n < 0:
-		body = http.MaxBytesReader(nil, body, limit)
-	default:
-		buf.Grow(int(n) + bytes.MinRead)
-	}
-	_, err := buf.ReadFrom(body)
-	return rest.BodyError(err)
-}
-
-// httpBody is how Google's generated Go client wraps a prediction's body.
-type httpBody struct {
-	HTTPBody struct {
-		ContentType string           `json:"contentType"`
-		Data        []byte           `json:"data"`
-		Extensions  []map[string]any `json:"extensions"`
-	} `json:"httpBody"`
-}
-
-var httpBodyStart = []byte(`{"httpBody"`)
-
-// unwrapHTTPBody takes the body out of its wrapping, if it has one.
-func unwrapHTTPBody(body []byte) ([]byte, error) {
-	if !bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), httpBodyStart) {
-		return body, nil
-	}
-	var wrapped httpBody
-	if err := rest.DecodeBytes(body, &wrapped); err != nil {
-		return nil, err
-	}
-	return wrapped.HTTPBody.Data, nil
 }

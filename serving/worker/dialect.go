@@ -1,0 +1,61 @@
+package worker
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+
+	"hearth/ml"
+	"hearth/ml/rest"
+	"hearth/serving/frame"
+	"hearth/serving/tensor"
+)
+
+// dialect is how one kind of client asks for predictions and is answered.
+type dialect struct {
+	// contentType of the answers.
+	contentType string
+	decode      func(body []byte, signatures map[string]*tensor.Signature) (tensor.Request, error)
+	// encode appends the answer to dst.
+	encode func(dst []byte, r tensor.Request, outputs []*tensor.Tensor) ([]byte, error)
+	// blame appends the answer to a request that is itself at fault, or that the
+	// graph refused, and gives its HTTP status. Where it is nil such errors are
+	// given on like others.
+	blame func(dst []byte, e *ml.Error) ([]byte, int)
+}
+
+// jsonType is the content type of most answers.
+const jsonType = "application/json"
+
+// dialects by the frame method of their predict.
+var dialects = map[frame.Method]*dialect{
+	frame.AIPlatform: {
+		contentType: jsonType,
+		decode:      tensor.Decode,
+		encode: func(dst []byte, r tensor.Request, outputs []*tensor.Tensor) ([]byte, error) {
+			return tensor.AppendPredictions(dst, r.Signature, outputs)
+		},
+		// A string, where the rest of Google's API has an object.
+		blame: func(dst []byte, e *ml.Error) ([]byte, int) {
+			return appendError(dst, "Prediction failed: "+e.Message), http.StatusBadRequest
+		},
+	},
+	frame.TFServing: {
+		contentType: jsonType,
+		decode:      tensor.DecodeTFServing,
+		encode:      tensor.AppendTFServing,
+		blame: func(dst []byte, e *ml.Error) ([]byte, int) {
+			return appendError(dst, e.Message), rest.Status(e.Kind)
+		},
+	},
+}
+
+// appendError appends {"error": message}.
+func appendError(dst []byte, message string) []byte {
+	b, err := json.Marshal(map[string]string{"error": message})
+	if err != nil {
+		// A map of strings always has a JSON form.
+		panic(fmt.Sprintf("encode an error: %v", err))
+	}
+	return append(dst, b...)
+}
