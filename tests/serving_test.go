@@ -196,6 +196,29 @@ func TestServing_AnswersEqualPythons(t *testing.T) {
 	}
 }
 
+// TensorFlow Serving's clients see the same model under its paths and in its words.
+func TestServing_TensorFlowServingREST(t *testing.T) {
+	d := newDaemon(t)
+	d.model("half", "half_plus_two")
+	for _, test := range []struct {
+		method, path, body string
+		status             int
+		want               string
+	}{
+		{"POST", ":predict", `{"instances": [1.0, 5]}`, 200, `{"predictions": [2.5, 4.5]}`},
+		{"POST", "/versions/1:predict", `{"inputs": {"x": [1.0]}, "signature_name": "serving_default"}`, 200, `{"outputs": [2.5]}`},
+		{"POST", ":predict", `{"instances": ["one"]}`, 400, `{"error":"instance 0: input x: expected a number for DT_FLOAT, found a string at byte 15"}`},
+		{"POST", "/versions/9:predict", `{"instances": [1]}`, 404, `{"error":`},
+		{"GET", "", "", 200, `{"model_version_status":[{"version":"1","state":"AVAILABLE","status":{"error_code":"OK","error_message":""}}]}`},
+		{"GET", "/metadata", "", 200, `"inputs":{"x":{"dtype":"DT_FLOAT","tensor_shape":{"dim":[{"size":"-1","name":""}`},
+	} {
+		status, got := d.raw(test.method, "/v1/models/half"+test.path, test.body)
+		if status != test.status || !strings.Contains(string(got), test.want) {
+			t.Errorf("%s %s: %d %s\nwant %d %s", test.method, test.path, status, got, test.status, test.want)
+		}
+	}
+}
+
 // comparePredictions holds an answer against Python's. Python's file has bare
 // values where a model has one output; ours are always objects.
 func comparePredictions(t testing.TB, name string, got, want []byte) {

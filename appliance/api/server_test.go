@@ -84,7 +84,7 @@ func startServer(t testing.TB, change func(*Options, *Handlers)) *testServer {
 		Auth: testAuth{}, Refused: ts.isRefused, JobHosts: []string{"*.allowed.test"}, Log: zerolog.Nop(),
 	}
 	h := Handlers{
-		ML: say("ml"), Logging: say("logging"), Storage: say("storage"), Hearth: say("hearth"),
+		ML: say("ml"), TFServing: say("tfserving"), Logging: say("logging"), Storage: say("storage"), Hearth: say("hearth"),
 		BucketExists: func(b string) bool { return b == "bucket1" },
 		Ready:        func() error { return errors.New("jobs are being re-attached") },
 	}
@@ -206,6 +206,8 @@ func TestServer_Routes(t *testing.T) {
 		{"WWW", "GET", "/storage/v1/b/x", "www.googleapis.com", []string{asOwner}, 200, "storage"},
 		{"WWWOther", "GET", "/oauth2/v1/certs", "www.googleapis.com", []string{asOwner}, 404, "NOT_FOUND"},
 		{"WWWNotML", "GET", "/v1/x", "www.googleapis.com", []string{asOwner}, 404, "NOT_FOUND"},
+		{"TFServing", "POST", "/V1/models/m:predict", own, []string{asOwner}, 200, "tfserving /V1/models/m:predict tls=false as user:owner"},
+		{"TFServingOfNobody", "POST", "/v1/models/m:predict", own, nil, 401, "UNAUTHENTICATED"},
 		{"OtherGoogle", "GET", "/v1/projects/-/x", "iamcredentials.googleapis.com", []string{asOwner}, 404, "NOT_FOUND"},
 		{"Accounts", "POST", "/o/oauth2/token", "accounts.google.com", nil, 404, "NOT_FOUND"},
 		{"Root", "GET", "/", own, []string{asOwner}, 404, "NOT_FOUND"},

@@ -24,6 +24,8 @@ func sig(inputs ...Spec) *Signature {
 
 func one(s *Signature) map[string]*Signature { return map[string]*Signature{s.Name: s} }
 
+func inf(sign int) float64 { return math.Inf(sign) }
+
 func anyShape(name string, t DType) Spec { return Spec{Name: name, DType: t, UnknownRank: true} }
 
 // numbers lays out numeric values as a tensor of type t holds them.
