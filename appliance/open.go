@@ -42,8 +42,9 @@ func (a *Appliance) openServing(context.Context) error {
 		DB: a.db, Objects: a.objects, Executor: a.supervisor, Runtimes: servingRuntimes{a.runtimes},
 		Devices: a.scheduler, GPUs: len(a.devices()),
 		Dir: a.path("models"), Executable: "/proc/self/exe", Tail: a.logs.Tail,
-		MaxInFlight: a.config.Predict.MaxInFlight, Timeout: time.Duration(a.config.Predict.Timeout),
-		Log: a.component("serving"),
+		MaxInFlight: a.config.Predict.MaxInFlight, MaxBody: int64(a.config.Predict.MaxBody), Returned: a.returned,
+		Timeout: time.Duration(a.config.Predict.Timeout),
+		Log:     a.component("serving"),
 	})
 	return nil
 }
@@ -142,6 +143,7 @@ func (a *Appliance) mount(context.Context) error {
 			CA:      func() ([]byte, error) { return os.ReadFile(a.door.CABundle()) },
 			Lineage: a.jobLineage, Usage: a.jobUsage, Reindex: a.objects.Reindex,
 		}),
+		Lend:         a.lend,
 		BucketExists: a.bucketExists,
 		Ready:        a.checkReady,
 	})

@@ -46,7 +46,8 @@ func TestMain(m *testing.M) {
 func workerMain(args []string) int {
 	l, err := frame.ParseLaunch(args)
 	if err == nil {
-		err = worker.Main(context.Background(), worker.Options{Dir: l.Dir, ModelDir: l.Model, Loader: loadText, Runs: l.Runs, Log: zerolog.New(os.Stderr)})
+		err = worker.Main(context.Background(), worker.Options{Dir: l.Dir, ModelDir: l.Model, Loader: loadText, Runs: l.Runs,
+			Limits: worker.Limits{InFlight: l.InFlight, Body: l.MaxBody, Timeout: l.Timeout}, Log: zerolog.New(os.Stderr)})
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

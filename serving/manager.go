@@ -3,6 +3,7 @@ package serving
 import (
 	"context"
 	"fmt"
+	"net"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -71,6 +72,12 @@ type Options struct {
 	// MaxInFlight is how many requests one version may have under way or
 	// waiting; default 256.
 	MaxInFlight int
+	// MaxBody is the most bytes of a request to a worker that answers it by itself;
+	// default 64 MiB.
+	MaxBody int64
+	// Returned takes a connection that was lent to a worker, as in
+	// [handover.Options]. Without it none are.
+	Returned func(c *net.TCPConn, read []byte, refused bool)
 	// Timeout is how long a prediction may take; default one minute.
 	Timeout time.Duration
 	// LoadTimeout is how long loading may take; default 15 minutes.
@@ -84,6 +91,9 @@ type Options struct {
 func (o *Options) setDefaults() {
 	if o.MaxInFlight == 0 {
 		o.MaxInFlight = 256
+	}
+	if o.MaxBody == 0 {
+		o.MaxBody = 64 << 20
 	}
 	if o.Timeout == 0 {
 		o.Timeout = time.Minute
@@ -223,6 +233,7 @@ func (m *Manager) detach() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, p := range m.pools {
+		p.hangUp()
 		p.down("The service is shutting down.")
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"hearth/ml"
 	"hearth/serving/frame"
+	"hearth/serving/handover"
 )
 
 // maxIdle is how many unused connections a pool keeps.
@@ -18,17 +19,19 @@ const maxIdle = 64
 type pool struct {
 	max int
 
-	mu       sync.Mutex
-	folder   string // of the worker that answers, empty if none does
-	worker   int    // counts workers; a connection belongs to one
-	pid      int
-	how      string // it runs the model
-	restarts int
-	reason   string // why none answers
-	idle     []*conn
-	inFlight int
-	used     time.Time     // when a request was last taken, zero if that is noted
-	drained  chan struct{} // not nil once nothing more is taken; closed when the last request is done
+	mu         sync.Mutex
+	folder     string         // of the worker that answers, empty if none does
+	link       *handover.Link // to that worker, nil if it takes no connections
+	worker     int            // counts workers; a connection belongs to one
+	pid        int
+	how        string // it runs the model
+	restarts   int
+	reason     string // why none answers
+	idle       []*conn
+	inFlight   int
+	used       time.Time     // when a request was last taken, zero if that is noted
+	usedDirect time.Time     // the last of the worker's own that is noted
+	drained    chan struct{} // not nil once nothing more is taken; closed when the last request is done
 }
 
 func newPool(limit int) *pool {
@@ -122,18 +125,19 @@ func (p *pool) up(w *workerProcess) {
 		p.restarts++
 	}
 	p.worker++
-	p.folder, p.pid, p.how, p.reason = w.folder, w.pid, w.how, ""
+	p.folder, p.pid, p.how, p.reason, p.link = w.folder, w.pid, w.how, "", w.link
 	c := &conn{Conn: w.conn, pool: p, worker: p.worker}
 	c.giveBack = c.release
 	p.idle = append(p.idle, c)
 }
 
 // down closes the pool: no worker answers, for the reason. Requests in flight
-// find out by themselves.
+// find out by themselves, and so does the link to a worker that died, which has
+// connections to take back.
 func (p *pool) down(reason string) {
 	p.mu.Lock()
 	idle := p.idle
-	p.folder, p.pid, p.how, p.reason, p.idle = "", 0, "", reason, nil
+	p.folder, p.pid, p.how, p.reason, p.idle, p.link = "", 0, "", reason, nil, nil
 	p.mu.Unlock()
 	for _, c := range idle {
 		c.Close()
@@ -164,12 +168,49 @@ func (p *pool) status() (s VersionStatus) {
 	return VersionStatus{PID: p.pid, Session: p.how, Restarts: p.restarts, Message: p.reason}
 }
 
+// hangUp ends the link to the worker, which goes on with the connections that it
+// was lent.
+func (p *pool) hangUp() {
+	p.mu.Lock()
+	link := p.link
+	p.link = nil
+	p.mu.Unlock()
+	if link != nil {
+		link.Close()
+	}
+}
+
 // takeUsed gives when a request was last taken, if one was since it was asked
 // last.
 func (p *pool) takeUsed() (time.Time, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	at := p.used
+	if p.link != nil {
+		if direct := p.link.Used(); direct.After(at) && direct.After(p.usedDirect) {
+			at, p.usedDirect = direct, direct
+		}
+	}
 	p.used = time.Time{}
 	return at, !at.IsZero()
+}
+
+// lender gives the link to the worker and its present epoch; nil if connections
+// cannot be lent.
+func (p *pool) lender() (*handover.Link, uint32) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.link == nil || p.drained != nil {
+		return nil, 0
+	}
+	return p.link, p.link.Epoch()
+}
+
+// recall makes the connections that were lent come back.
+func (p *pool) recall() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.link != nil {
+		p.link.Recall()
+	}
 }

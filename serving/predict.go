@@ -8,6 +8,7 @@ import (
 
 	"hearth/ml"
 	"hearth/serving/frame"
+	"hearth/serving/handover"
 )
 
 // PredictRequest asks a version for predictions.
@@ -110,7 +111,7 @@ func explainBroken(ctx context.Context, err error) error {
 	case ctx.Err() != nil || errors.Is(err, os.ErrDeadlineExceeded):
 		return tooLate(err)
 	}
-	return &ml.Error{Kind: ml.Unavailable, Message: "The version's worker ended before it had answered; try again.", Err: err}
+	return handover.ErrDied(err)
 }
 
 func tooLate(err error) error {

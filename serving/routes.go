@@ -48,8 +48,25 @@ func (m *Manager) refresh() ([]metadata.VersionRecord, error) {
 			next.models[mk][""] = p
 		}
 	}
-	m.routes.Store(next)
+	before := m.routes.Swap(next)
+	for p := range changed(before, next) {
+		p.recall()
+	}
 	return records, nil
+}
+
+// changed gives the pools that no longer answer for all that they answered for:
+// what was decided about connections that they were lent does not hold any more.
+func changed(before, after *routes) map[*pool]struct{} {
+	pools := map[*pool]struct{}{}
+	for model, versions := range before.models {
+		for version, p := range versions {
+			if after.models[model][version] != p {
+				pools[p] = struct{}{}
+			}
+		}
+	}
+	return pools
 }
 
 // pool gives the pool of a version, a new one if there is none.

@@ -85,7 +85,7 @@ func (k *keeper) finish(ctx context.Context, w *workerProcess) bool {
 
 func (k *keeper) open(w *workerProcess) {
 	k.pool.up(w)
-	w.conn = nil
+	w.conn, w.link = nil, nil
 	k.settled()
 	k.log.Info().Int("pid", w.pid).Str("attempt", k.attempt(k.number)).Msg("worker answers")
 }

@@ -12,6 +12,7 @@ import (
 	"hearth/ml/crash"
 	"hearth/ml/respawn"
 	"hearth/serving/frame"
+	"hearth/serving/handover"
 )
 
 // errLost says that a worker ended while nobody was looking, or for no reason of
@@ -33,6 +34,8 @@ type workerProcess struct {
 	how string
 	// conn is a connection to it, nil once given away.
 	conn *frame.Conn
+	// link lends it connections, nil if it takes none.
+	link *handover.Link
 	exit <-chan ml.Exit
 	// release ends the waiting for exit; the worker goes on.
 	release func()
@@ -61,7 +64,8 @@ func (k *keeper) startWorker(ctx context.Context) (*workerProcess, error) {
 	defer cancel()
 	conn, how, err := askUntilReady(loading, k.m.o.Executor.Folder(id))
 	if err == nil {
-		return &workerProcess{folder: k.m.o.Executor.Folder(id), pid: conn.PeerPID(), how: how, conn: conn, exit: exits, release: release}, nil
+		folder := k.m.o.Executor.Folder(id)
+		return &workerProcess{folder: folder, pid: conn.PeerPID(), how: how, conn: conn, link: k.link(loading, folder), exit: exits, release: release}, nil
 	}
 	defer release()
 	if ended.Err() != nil {
@@ -120,7 +124,8 @@ func (k *keeper) describeProcess(id string) (ml.Process, error) {
 	if err != nil {
 		return ml.Process{}, err
 	}
-	l := frame.Launch{Dir: k.m.o.Executor.Folder(id), Model: k.dir(), TensorFlow: runtime.TensorFlow}
+	l := frame.Launch{Dir: k.m.o.Executor.Folder(id), Model: k.dir(), TensorFlow: runtime.TensorFlow,
+		InFlight: k.m.o.MaxInFlight, MaxBody: k.m.o.MaxBody, Timeout: k.m.o.Timeout}
 	return ml.Process{
 		Args: append([]string{k.m.o.Executable}, l.Args()...),
 		// An empty CUDA_VISIBLE_DEVICES means none: no GPU is used that was not leased.

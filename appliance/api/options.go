@@ -42,6 +42,9 @@ type Handlers struct {
 	ML, Logging, Storage, Hearth http.Handler
 	// TFServing answers /v1/models/…, TensorFlow Serving's API.
 	TFServing http.Handler
+	// Lend finds who may take the connection of a request, nil if nobody; the caller
+	// may make the request. It may be nil.
+	Lend func(r *http.Request) Loan
 	// BucketExists reports whether the first segment of a path is a bucket. It
 	// is asked for paths that are nobody else's.
 	BucketExists func(bucket string) bool

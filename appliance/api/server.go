@@ -55,6 +55,7 @@ func Listen(o Options) (*Server, error) {
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
 		ConnContext:       withLink,
+		ConnState:         noteState,
 		ErrorLog:          stdlog.New(debugWriter{s.log}, "", 0),
 		Protocols:         new(http.Protocols),
 	}
@@ -147,7 +148,7 @@ func (s *Server) welcome(ctx context.Context, c *net.TCPConn) {
 		return
 	}
 	if first != tlsHandshake {
-		s.ready.put(c)
+		s.ready.put(&lendable{TCPConn: c, s: s})
 		return
 	}
 	s.welcomeTLS(ctx, c, &link{})

@@ -268,7 +268,7 @@ func TestServer_KeepAlive_ForgetsPrincipal(t *testing.T) {
 	}
 }
 
-func TestServer_PlainConnIsTCP(t *testing.T) {
+func TestServer_PlainConnSendsFiles(t *testing.T) {
 	s := startServer(t, func(_ *Options, h *Handlers) {
 		h.Storage = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			c, _, err := http.NewResponseController(w).Hijack()
@@ -277,11 +277,12 @@ func TestServer_PlainConnIsTCP(t *testing.T) {
 				return
 			}
 			defer c.Close()
-			fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n%T", c)
+			_, sendfile := c.(io.ReaderFrom)
+			fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nsendfile %v", sendfile)
 		})
 	})
-	if _, body, _ := roundTrip(t, s.dial(t), request("GET", "/storage/v1/b", "localhost", asOwner)); body != "*net.TCPConn" {
-		t.Errorf("net/http has a %s: no sendfile", body)
+	if _, body, _ := roundTrip(t, s.dial(t), request("GET", "/storage/v1/b", "localhost", asOwner)); body != "sendfile true" {
+		t.Errorf("what net/http has of a connection: %s", body)
 	}
 }
 

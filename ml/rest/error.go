@@ -2,6 +2,7 @@ package rest
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -143,6 +144,28 @@ func WriteError(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	SetRetryAfter(w.Header(), o.Error.Code)
 	writeJSON(w, r, o.Error.Code, o)
+}
+
+// AppendError appends what [WriteError] writes as its body, and gives the status.
+func AppendError(dst []byte, err error) (body []byte, status int) {
+	o := Object(err)
+	text, encodeErr := encode(o, true)
+	if encodeErr != nil {
+		// An ErrorObject always has a JSON form.
+		panic(encodeErr)
+	}
+	return append(dst, text...), o.Error.Code
+}
+
+// ErrorString is the form that errors have where a string is all there is of them:
+// {"error": message}.
+func ErrorString(message string) []byte {
+	b, err := json.Marshal(map[string]string{"error": message})
+	if err != nil {
+		// A map of strings always has a JSON form.
+		panic(err)
+	}
+	return b
 }
 
 // SetRetryAfter says when to come again, where an answer of the status means that

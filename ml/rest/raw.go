@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"bytes"
 	"compress/gzip"
 	"net/http"
 	"strconv"
@@ -23,21 +24,31 @@ var compressors = sync.Pool{New: func() any {
 	return z
 }}
 
+// PackAnswer gives an answer's body in gzip, ok if it is so large that this pays.
+func PackAnswer(body []byte) (packed []byte, ok bool) {
+	if len(body) < compressFrom {
+		return nil, false
+	}
+	z := compressors.Get().(*gzip.Writer)
+	defer compressors.Put(z)
+	buf := bytes.NewBuffer(make([]byte, 0, len(body)/4))
+	z.Reset(buf)
+	_, _ = z.Write(body) // a buffer takes everything
+	_ = z.Close()
+	return buf.Bytes(), true
+}
+
 // WriteRaw answers with a body as it is, or in gzip if it is large and the caller
 // takes that.
 func WriteRaw(w http.ResponseWriter, r *http.Request, status int, contentType string, body []byte) {
 	h := w.Header()
 	h.Set("Content-Type", contentType)
-	if len(body) >= compressFrom && acceptsGzip(r) {
-		h.Set("Content-Encoding", "gzip")
-		h.Add("Vary", "Accept-Encoding")
-		w.WriteHeader(status)
-		z := compressors.Get().(*gzip.Writer)
-		defer compressors.Put(z)
-		z.Reset(w)
-		_, _ = z.Write(body) // if it fails the client has gone
-		_ = z.Close()
-		return
+	if acceptsGzip(r) {
+		if packed, ok := PackAnswer(body); ok {
+			h.Set("Content-Encoding", "gzip")
+			h.Set("Vary", "Accept-Encoding")
+			body = packed
+		}
 	}
 	// net/http counts small bodies by itself.
 	if len(body) > 2<<10 {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"path/filepath"
 	"strconv"
+	"time"
 )
 
 // WorkerCommand is the hidden command of the program that is a model worker.
@@ -22,11 +23,16 @@ type Launch struct {
 	// Runs is how many session runs may be under way at once; 0 means one per
 	// processor.
 	Runs int
+	// InFlight, MaxBody (bytes) and Timeout bound requests; 0 means a default.
+	InFlight int
+	MaxBody  int64
+	Timeout  time.Duration
 }
 
 // Args gives the command line behind the program's name.
 func (l Launch) Args() []string {
-	return []string{WorkerCommand, "--model", l.Model, "--tensorflow", l.TensorFlow, "--runs", strconv.Itoa(l.Runs), l.Dir}
+	return []string{WorkerCommand, "--model", l.Model, "--tensorflow", l.TensorFlow, "--runs", strconv.Itoa(l.Runs),
+		"--in-flight", strconv.Itoa(l.InFlight), "--max-body", strconv.FormatInt(l.MaxBody, 10), "--timeout", l.Timeout.String(), l.Dir}
 }
 
 // ParseLaunch reads what follows [WorkerCommand] on a worker's command line.
@@ -37,6 +43,9 @@ func ParseLaunch(args []string) (Launch, error) {
 	f.StringVar(&l.Model, "model", "", "")
 	f.StringVar(&l.TensorFlow, "tensorflow", "", "")
 	f.IntVar(&l.Runs, "runs", 0, "")
+	f.IntVar(&l.InFlight, "in-flight", 0, "")
+	f.Int64Var(&l.MaxBody, "max-body", 0, "")
+	f.DurationVar(&l.Timeout, "timeout", 0, "")
 	if err := f.Parse(args); err != nil {
 		return l, err
 	}

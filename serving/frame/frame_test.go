@@ -142,7 +142,7 @@ func TestListen_LongFolderAndLeftBehindSocket(t *testing.T) {
 }
 
 func TestLaunch_RoundTrip(t *testing.T) {
-	l := frame.Launch{Dir: "/attempts/a b/model-worker", Model: "/models/-m", TensorFlow: "/tf", Runs: 3}
+	l := frame.Launch{Dir: "/attempts/a b/model-worker", Model: "/models/-m", TensorFlow: "/tf", Runs: 3, InFlight: 4, MaxBody: 5, Timeout: time.Minute}
 	args := l.Args()
 	if args[0] != frame.WorkerCommand {
 		t.Errorf("the command is %q", args[0])

@@ -1,8 +1,6 @@
 package worker
 
 import (
-	"encoding/json"
-	"fmt"
 	"net/http"
 
 	"hearth/ml"
@@ -37,7 +35,7 @@ var dialects = map[frame.Method]*dialect{
 		},
 		// A string, where the rest of Google's API has an object.
 		blame: func(dst []byte, e *ml.Error) ([]byte, int) {
-			return appendError(dst, "Prediction failed: "+e.Message), http.StatusBadRequest
+			return append(dst, rest.ErrorString("Prediction failed: "+e.Message)...), http.StatusBadRequest
 		},
 	},
 	frame.TFServing: {
@@ -45,17 +43,7 @@ var dialects = map[frame.Method]*dialect{
 		decode:      tensor.DecodeTFServing,
 		encode:      tensor.AppendTFServing,
 		blame: func(dst []byte, e *ml.Error) ([]byte, int) {
-			return appendError(dst, e.Message), rest.Status(e.Kind)
+			return append(dst, rest.ErrorString(e.Message)...), rest.Status(e.Kind)
 		},
 	},
-}
-
-// appendError appends {"error": message}.
-func appendError(dst []byte, message string) []byte {
-	b, err := json.Marshal(map[string]string{"error": message})
-	if err != nil {
-		// A map of strings always has a JSON form.
-		panic(fmt.Sprintf("encode an error: %v", err))
-	}
-	return append(dst, b...)
 }

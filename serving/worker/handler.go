@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"runtime/debug"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -19,13 +20,15 @@ type Handler struct {
 	signatures map[string]*tensor.Signature
 	turns      *turns
 	log        zerolog.Logger
+	// inFlight counts the requests that are under way or wait; max bounds them.
+	inFlight, max int64
 }
 
-// NewHandler makes a Handler that keeps at most runs session runs under way;
-// more wait their turn. Those that wait for a signature in batches share runs,
-// of at most so many rows.
-func NewHandler(s Servable, runs int, batches map[*tensor.Signature]int64, log zerolog.Logger) *Handler {
-	return &Handler{signatures: s.Signatures(), turns: newTurns(s, runs, batches), log: log}
+// NewHandler makes a Handler that takes at most so many requests at a time, and
+// keeps at most runs session runs under way; more wait their turn. Those that wait
+// for a signature in batches share runs, of at most so many rows.
+func NewHandler(s Servable, inFlight, runs int, batches map[*tensor.Signature]int64, log zerolog.Logger) *Handler {
+	return &Handler{signatures: s.Signatures(), turns: newTurns(s, runs, batches), log: log, max: int64(inFlight)}
 }
 
 // Answer is what goes to the client.
@@ -39,8 +42,8 @@ type Answer struct {
 // Predict answers the request in body, in the dialect of method; the answer is
 // appended to dst. What is wrong with the request, or with what the model makes of
 // it, is part of the answer where the dialect has words for it. The error is for
-// what is not the request's fault: DEADLINE_EXCEEDED, or INTERNAL, whose cause
-// is in the log. A request whose turn comes only after deadline is not run; the
+// what is not the request's fault: RESOURCE_EXHAUSTED, DEADLINE_EXCEEDED, or
+// INTERNAL, whose cause is in the log. A request whose turn comes only after deadline is not run; the
 // zero time is no deadline. body is not used after the return.
 func (h *Handler) Predict(method frame.Method, deadline time.Time, body, dst []byte) (a Answer, err error) {
 	defer func() {
@@ -49,6 +52,10 @@ func (h *Handler) Predict(method frame.Method, deadline time.Time, body, dst []b
 			a, err = Answer{}, errInternal()
 		}
 	}()
+	defer atomic.AddInt64(&h.inFlight, -1)
+	if atomic.AddInt64(&h.inFlight, 1) > h.max {
+		return a, ErrTooMany(int(h.max))
+	}
 	d := dialects[method]
 	if d == nil {
 		return h.describe(method, dst)
@@ -70,6 +77,11 @@ func (h *Handler) Predict(method frame.Method, deadline time.Time, body, dst []b
 	}
 	h.log.Error().Err(err).Msg("predict ended with an internal error")
 	return Answer{}, errInternal()
+}
+
+// ErrTooMany is for a request over the bound of those in flight.
+func ErrTooMany(max int) error {
+	return ml.Errorf(ml.ResourceExhausted, "The version has %d requests in flight, as many as it may; try again.", max)
 }
 
 func errInternal() error { return ml.Errorf(ml.Internal, "Internal error encountered.") }

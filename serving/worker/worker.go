@@ -15,6 +15,7 @@ import (
 
 	"hearth/ml"
 	"hearth/serving/frame"
+	"hearth/serving/handover"
 )
 
 // Options says what a worker serves and where.
@@ -28,8 +29,9 @@ type Options struct {
 	Threads  []Threads
 	// Runs is how many session runs may be under way at once at most; 0 means one
 	// per processor.
-	Runs int
-	Log  zerolog.Logger
+	Runs   int
+	Limits Limits
+	Log    zerolog.Logger
 }
 
 // Main is the life of a worker: it listens, loads, warms up, serves, and
@@ -42,16 +44,31 @@ func Main(ctx context.Context, o Options) error {
 	if o.Runs <= 0 {
 		o.Runs = runtime.GOMAXPROCS(0)
 	}
+	o.Limits.setDefaults()
 	// The socket comes before the model, so that one can ask how far it is.
 	l, err := frame.Listen(o.Dir)
 	if err != nil {
 		return fmt.Errorf("start model worker: %w", err)
 	}
 	w := &worker{log: o.Log, changed: make(chan struct{})}
-	var loading sync.WaitGroup
-	loading.Go(func() { w.load(ctx, o) })
+	direct := newDirect(o.Limits, w.ready, o.Log)
+	post, err := handover.Listen(o.Dir, direct.take)
+	if err != nil {
+		l.Close()
+		return fmt.Errorf("start model worker: %w", err)
+	}
+	var background sync.WaitGroup
+	background.Go(func() { w.load(ctx, o) })
+	background.Go(func() {
+		if err := post.Serve(); err != nil {
+			w.log.Error().Err(err).Msg("no more connections are taken")
+		}
+	})
 	err = w.serve(ctx, l)
-	loading.Wait()
+	post.Close()
+	direct.stop()
+	post.Hangup()
+	background.Wait()
 	return err
 }
 
@@ -93,7 +110,7 @@ func prepare(ctx context.Context, o Options) (h *Handler, how string, err error)
 	if err != nil {
 		return nil, "", err
 	}
-	return NewHandler(m, m.runs, m.batches, o.Log), m.String(), nil
+	return NewHandler(m, o.Limits.InFlight, m.runs, m.batches, o.Log), m.String(), nil
 }
 
 // sentence gives what the model's owner is told of an error.
@@ -112,6 +129,12 @@ func (w *worker) set(state int, message string, h *Handler) {
 	if state != frame.Loading {
 		close(w.changed)
 	}
+}
+
+// ready gives what answers, nil if nothing does.
+func (w *worker) ready() *Handler {
+	_, _, h := w.get()
+	return h
 }
 
 func (w *worker) get() (state int, message string, h *Handler) {

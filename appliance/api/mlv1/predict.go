@@ -2,6 +2,7 @@ package mlv1
 
 import (
 	"net/http"
+	"strings"
 
 	"hearth/ml"
 	"hearth/ml/rest"
@@ -43,4 +44,31 @@ func (a *api) predict(w http.ResponseWriter, r *http.Request, p rest.Params) err
 	defer answer.Release()
 	rest.WriteRaw(w, r, answer.Status, answer.ContentType, answer.Body)
 	return nil
+}
+
+// Predicts says which version a request is a predict of, the model's default one if
+// it is empty. It is false for requests that say something beside.
+func Predicts(r *http.Request) (project, model, version string, ok bool) {
+	// alt=json is what is so anyway.
+	if r.URL.RawQuery != "" && r.URL.RawQuery != "alt=json" {
+		return "", "", "", false
+	}
+	path, ours := strings.CutPrefix(r.URL.EscapedPath(), "/v1/projects/")
+	path, predicts := strings.CutSuffix(path, ":predict")
+	if !ours || !predicts || r.Method != http.MethodPost {
+		return "", "", "", false
+	}
+	segments := strings.Split(path, "/")
+	for _, s := range segments {
+		if s == "" || strings.ContainsAny(s, "%:") {
+			return "", "", "", false
+		}
+	}
+	switch {
+	case len(segments) == 3 && segments[1] == "models":
+		return segments[0], segments[2], "", true
+	case len(segments) == 5 && segments[1] == "models" && segments[3] == "versions":
+		return segments[0], segments[2], segments[4], true
+	}
+	return "", "", "", false
 }

@@ -78,6 +78,21 @@ func (a *api) predict(w http.ResponseWriter, r *http.Request, to address) error 
 	return nil
 }
 
+// Predicts says which model a request is a predict of, and by which names its version
+// may go, in order; an empty one is the default version. It is false for requests
+// that name a version by a label, which may move at any time, or have a query.
+func Predicts(r *http.Request) (model string, versions []string, ok bool) {
+	to, ok := parsePath(r.URL.EscapedPath())
+	if !ok || r.Method != http.MethodPost || to.verb != "predict" || to.label != "" || r.URL.RawQuery != "" {
+		return "", nil, false
+	}
+	versions = []string{to.version}
+	if name, ok := byNumber(to.version); ok {
+		versions = append(versions, name)
+	}
+	return to.model, versions, true
+}
+
 // ask finds the version that is meant and asks it; version is its name, empty for
 // the default one.
 func (a *api) ask(ctx context.Context, to address, q serving.PredictRequest) (answer serving.PredictResponse, version string, err error) {
@@ -104,7 +119,9 @@ func (a *api) fail(w http.ResponseWriter, r *http.Request, err error) {
 		zerolog.Ctx(r.Context()).Error().Err(err).Str("path", r.URL.Path).Msg("request ended with an internal error")
 	}
 	rest.SetRetryAfter(w.Header(), o.Error.Code)
-	writeJSON(w, o.Error.Code, map[string]string{"error": o.Error.Message})
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(o.Error.Code)
+	_, _ = w.Write(rest.ErrorString(o.Error.Message)) // if it fails the client has gone
 }
 
 func writeJSON(w http.ResponseWriter, status int, v any) {

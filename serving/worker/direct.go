@@ -1,0 +1,302 @@
+package worker
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"hearth/ml"
+	"hearth/ml/rest"
+	"hearth/serving/frame"
+	"hearth/serving/handover"
+)
+
+// Limits are those that the daemon keeps too, so that no client can tell who
+// answers it. Zero means a default.
+type Limits struct {
+	// InFlight is how many requests may be under way or waiting.
+	InFlight int
+	// Body is the most bytes of a request's body.
+	Body int64
+	// Timeout is how long a prediction may take.
+	Timeout time.Duration
+	// Idle is how long a connection may wait for a request.
+	Idle time.Duration
+}
+
+func (l *Limits) setDefaults() {
+	if l.InFlight <= 0 {
+		l.InFlight = 256
+	}
+	if l.Body <= 0 {
+		l.Body = 64 << 20
+	}
+	if l.Timeout <= 0 {
+		l.Timeout = time.Minute
+	}
+	if l.Idle <= 0 {
+		l.Idle = 3 * time.Minute
+	}
+}
+
+// direct answers HTTP requests on connections that the daemon lends.
+type direct struct {
+	limits Limits
+	// handler gives what answers, nil while the model is not READY.
+	handler func() *Handler
+	log     zerolog.Logger
+
+	mu      sync.Mutex
+	seats   map[*handover.Seat]struct{}
+	stopped bool
+	open    sync.WaitGroup
+}
+
+func newDirect(l Limits, handler func() *Handler, log zerolog.Logger) *direct {
+	return &direct{limits: l, handler: handler, log: log, seats: map[*handover.Seat]struct{}{}}
+}
+
+// take answers what comes on a connection, of which something has been read.
+func (d *direct) take(s *handover.Seat, read []byte) {
+	h := d.handler()
+	if h == nil || !d.add(s) {
+		if s.GiveBack(read, true) != nil {
+			s.Close()
+		}
+		return
+	}
+	defer d.remove(s)
+	c := &directConn{d: d, handler: h, seat: s, buf: read, have: len(read)}
+	c.serve()
+}
+
+func (d *direct) add(s *handover.Seat) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.stopped {
+		return false
+	}
+	d.seats[s] = struct{}{}
+	d.open.Add(1)
+	return true
+}
+
+func (d *direct) remove(s *handover.Seat) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.seats, s)
+	d.open.Done()
+}
+
+// stop gives all connections back, those that answer a request behind the answer,
+// and waits until it is done.
+func (d *direct) stop() {
+	d.mu.Lock()
+	d.stopped = true
+	for s := range d.seats {
+		s.Interrupt()
+	}
+	d.mu.Unlock()
+	d.open.Wait()
+}
+
+func (d *direct) isStopped() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.stopped
+}
+
+// directConn is one lent connection.
+type directConn struct {
+	d       *direct
+	handler *Handler
+	seat    *handover.Seat
+	// first is the head of the first request: what the daemon decided on. Later
+	// requests are answered here if they are like it.
+	first handover.Head
+	// last is the last request's head, whose text was lastText: clients repeat
+	// theirs to the byte.
+	last     handover.Head
+	lastText []byte
+
+	buf  []byte // have bytes of it have been read and not yet answered
+	have int
+	out  []byte
+}
+
+// Sizes of the buffers that a connection keeps while it is idle: many do, and most
+// of them have small requests.
+const (
+	firstBuffer = 4 << 10
+	keptBuffer  = 32 << 10
+)
+
+// serve answers requests until the connection ends or goes back.
+func (c *directConn) serve() {
+	for {
+		head, ok := c.readHead()
+		if !ok {
+			return
+		}
+		end := head.Size + int(head.ContentLength)
+		if !c.readTo(end) || !c.answer(&head, c.buf[head.Size:end]) {
+			return
+		}
+		c.have = copy(c.buf, c.buf[end:c.have])
+		if c.have == 0 {
+			c.seat.Mark(handover.Idle)
+		} else {
+			c.seat.Mark(handover.Reading) // of the next request there is a part
+		}
+		if cap(c.buf) > keptBuffer && c.have <= firstBuffer {
+			c.buf = append(make([]byte, 0, firstBuffer), c.buf[:c.have]...)
+		}
+		if cap(c.out) > keptBuffer {
+			c.out = nil
+		}
+	}
+}
+
+// readHead reads the next request's head and decides whether it is answered here;
+// if not, the connection is gone.
+func (c *directConn) readHead() (h handover.Head, ok bool) {
+	if c.have == 0 {
+		_ = c.seat.SetReadDeadline(time.Now().Add(c.d.limits.Idle))
+	}
+	for {
+		h, verdict := c.parse()
+		switch {
+		case verdict == handover.Partial:
+			if !c.read(c.have + 1) {
+				return h, false
+			}
+			continue
+		case verdict == handover.Other || h.ContentLength > c.d.limits.Body:
+			c.giveBack(true)
+			return h, false
+		case !h.Like(&c.first) || !c.seat.Holds():
+			c.giveBack(false)
+			return h, false
+		}
+		return h, true
+	}
+}
+
+// parse reads the head of what there is.
+func (c *directConn) parse() (h handover.Head, v handover.Verdict) {
+	if c.have == 0 {
+		return h, handover.Partial
+	}
+	read := c.buf[:c.have]
+	if len(c.lastText) > 0 && bytes.HasPrefix(read, c.lastText) {
+		return c.last, handover.Plain
+	}
+	if h, v = handover.ParseHead(read); v != handover.Plain {
+		return h, v
+	}
+	h = h.Clone()
+	if c.first.Size == 0 {
+		c.first = h
+	}
+	c.last, c.lastText = h, append(c.lastText[:0], read[:h.Size]...)
+	return h, v
+}
+
+// readTo reads until there are n bytes.
+func (c *directConn) readTo(n int) bool {
+	if c.have < n {
+		// As with net/http a body may take its time, once its head is there.
+		_ = c.seat.SetReadDeadline(time.Time{})
+	}
+	for c.have < n {
+		if !c.read(n) {
+			return false
+		}
+	}
+	return true
+}
+
+// read reads once, with room for n bytes in all but never for much more than what
+// has come: a request may say that it is large and not be.
+func (c *directConn) read(n int) bool {
+	if c.have == len(c.buf) || len(c.buf) < firstBuffer {
+		size := max(firstBuffer, min(n, 2*len(c.buf)))
+		c.buf = append(make([]byte, 0, size), c.buf[:c.have]...)[:size]
+	}
+	c.buf = c.buf[:cap(c.buf)]
+	got, err := c.seat.Read(c.buf[c.have:])
+	c.have += got
+	if err == nil {
+		return true
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) && c.d.isStopped() {
+		c.giveBack(false)
+	} else {
+		c.seat.Close()
+	}
+	return false
+}
+
+// maxGivenBack is the most bytes that a connection is given back with.
+const maxGivenBack = handover.MaxHead
+
+// giveBack returns the connection to the daemon with what has been read. Where that
+// cannot be, its client is told to come again.
+func (c *directConn) giveBack(refuse bool) {
+	if c.have <= maxGivenBack && c.seat.GiveBack(c.buf[:c.have], refuse) == nil {
+		return
+	}
+	if c.have > 0 {
+		c.fail(ml.Errorf(ml.Unavailable, "The server is being restarted; try again."), true)
+	}
+	c.seat.Close()
+}
+
+// answer answers a request. It is false if the connection has ended with it.
+func (c *directConn) answer(head *handover.Head, body []byte) bool {
+	c.seat.Mark(handover.Running)
+	now := time.Now()
+	c.seat.Used(now)
+	if cap(c.out) < handover.HeadRoom {
+		c.out = make([]byte, handover.HeadRoom, firstBuffer)
+	}
+	a, err := c.handler.Predict(frame.Method(c.seat.Method), now.Add(c.d.limits.Timeout), body, c.out[:handover.HeadRoom])
+	if err != nil {
+		return c.fail(err, false)
+	}
+	c.out = a.Body
+	text := a.Body[handover.HeadRoom:]
+	h := handover.Answer{Status: a.Status, ContentType: a.ContentType}
+	whole := a.Body
+	if head.AcceptsGzip {
+		if packed, ok := rest.PackAnswer(text); ok {
+			h.Headers = "Content-Encoding: gzip\r\nVary: Accept-Encoding\r\n"
+			whole = append(make([]byte, handover.HeadRoom, handover.HeadRoom+len(packed)), packed...)
+		}
+	}
+	h.Length = len(whole) - handover.HeadRoom
+	// The head goes right in front of the body, so that both leave in one write.
+	var room [handover.HeadRoom]byte
+	top := h.AppendHead(room[:0], now)
+	start := handover.HeadRoom - len(top)
+	copy(whole[start:], top)
+	return c.write(whole[start:])
+}
+
+// fail answers with an error in the form of the API that was asked.
+func (c *directConn) fail(err error, last bool) bool {
+	return c.write(handover.AppendError(nil, frame.Method(c.seat.Method), err, last))
+}
+
+func (c *directConn) write(answer []byte) bool {
+	c.seat.Mark(handover.Answering)
+	if _, err := c.seat.Write(answer); err != nil {
+		c.seat.Close()
+		return false
+	}
+	return true
+}
