@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -50,9 +51,9 @@ type direct struct {
 	handler func() *Handler
 	log     zerolog.Logger
 
+	stopped atomic.Bool
 	mu      sync.Mutex
 	seats   map[*handover.Seat]struct{}
-	stopped bool
 	open    sync.WaitGroup
 }
 
@@ -77,7 +78,7 @@ func (d *direct) take(s *handover.Seat, read []byte) {
 func (d *direct) add(s *handover.Seat) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.stopped {
+	if d.stopped.Load() {
 		return false
 	}
 	d.seats[s] = struct{}{}
@@ -96,18 +97,12 @@ func (d *direct) remove(s *handover.Seat) {
 // and waits until it is done.
 func (d *direct) stop() {
 	d.mu.Lock()
-	d.stopped = true
+	d.stopped.Store(true)
 	for s := range d.seats {
 		s.Interrupt()
 	}
 	d.mu.Unlock()
 	d.open.Wait()
-}
-
-func (d *direct) isStopped() bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.stopped
 }
 
 // directConn is one lent connection.
@@ -164,8 +159,8 @@ func (c *directConn) serve() {
 // readHead reads the next request's head and decides whether it is answered here;
 // if not, the connection is gone.
 func (c *directConn) readHead() (h handover.Head, ok bool) {
-	if c.have == 0 {
-		_ = c.seat.SetReadDeadline(time.Now().Add(c.d.limits.Idle))
+	if c.have == 0 && !c.until(time.Now().Add(c.d.limits.Idle)) {
+		return h, false
 	}
 	for {
 		h, verdict := c.parse()
@@ -208,9 +203,9 @@ func (c *directConn) parse() (h handover.Head, v handover.Verdict) {
 
 // readTo reads until there are n bytes.
 func (c *directConn) readTo(n int) bool {
-	if c.have < n {
-		// As with net/http a body may take its time, once its head is there.
-		_ = c.seat.SetReadDeadline(time.Time{})
+	// As with net/http a body may take its time, once its head is there.
+	if c.have < n && !c.until(time.Time{}) {
+		return false
 	}
 	for c.have < n {
 		if !c.read(n) {
@@ -218,6 +213,18 @@ func (c *directConn) readTo(n int) bool {
 		}
 	}
 	return true
+}
+
+// until lets reads wait until t. It is false, and the connection gone, if the worker
+// has been told to end.
+func (c *directConn) until(t time.Time) bool {
+	_ = c.seat.SetReadDeadline(t)
+	// A stop after this look interrupts the read.
+	if !c.d.stopped.Load() {
+		return true
+	}
+	c.giveBack(false)
+	return false
 }
 
 // read reads once, with room for n bytes in all but never for much more than what
@@ -233,7 +240,7 @@ func (c *directConn) read(n int) bool {
 	if err == nil {
 		return true
 	}
-	if errors.Is(err, os.ErrDeadlineExceeded) && c.d.isStopped() {
+	if errors.Is(err, os.ErrDeadlineExceeded) && c.d.stopped.Load() {
 		c.giveBack(false)
 	} else {
 		c.seat.Close()

@@ -62,10 +62,15 @@ type running struct {
 
 func start(t *testing.T, runs int, load worker.Loader) *running {
 	t.Helper()
+	return startLimited(t, runs, load, worker.Limits{})
+}
+
+func startLimited(t *testing.T, runs int, load worker.Loader, limits worker.Limits) *running {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &running{t: t, dir: t.TempDir(), stop: cancel, done: make(chan error, 1)}
 	go func() {
-		r.done <- worker.Main(ctx, worker.Options{Dir: r.dir, ModelDir: "/m", Loader: load, Runs: runs, Log: zerolog.Nop()})
+		r.done <- worker.Main(ctx, worker.Options{Dir: r.dir, ModelDir: "/m", Loader: load, Runs: runs, Limits: limits, Log: zerolog.Nop()})
 	}()
 	t.Cleanup(func() {
 		cancel()
@@ -78,7 +83,12 @@ func start(t *testing.T, runs int, load worker.Loader) *running {
 
 func serving(t *testing.T, runs int, s worker.Servable) *running {
 	t.Helper()
-	r := start(t, runs, func(context.Context, string, worker.Threads) (worker.Servable, error) { return s, nil })
+	return servingLimited(t, runs, s, worker.Limits{})
+}
+
+func servingLimited(t *testing.T, runs int, s worker.Servable, limits worker.Limits) *running {
+	t.Helper()
+	r := startLimited(t, runs, func(context.Context, string, worker.Threads) (worker.Servable, error) { return s, nil }, limits)
 	if f := r.ask(r.dial(), frame.Frame{Kind: frame.State, Timeout: time.Minute}); f.Status != frame.Ready {
 		t.Fatalf("state %d: %s", f.Status, f.Body)
 	}
