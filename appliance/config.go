@@ -89,6 +89,7 @@ type PredictConfig struct {
 	MaxBody     Size     `toml:"max_body"`
 	MaxInFlight int      `toml:"max_in_flight"`
 	Timeout     Duration `toml:"timeout"`
+	HandOver    bool     `toml:"hand_over"`
 }
 
 // DefaultConfig is what holds where nothing else is said.
@@ -114,7 +115,7 @@ func DefaultConfig() Config {
 		},
 		Sandbox: SandboxConfig{Enabled: true, Cgroups: true, Users: UserRange{231000, 231999}, Read: []string{}, Write: []string{}},
 		Network: NetworkConfig{Allow: []string{}},
-		Predict: PredictConfig{MaxBody: 64 << 20, MaxInFlight: 256, Timeout: Duration(60 * second)},
+		Predict: PredictConfig{MaxBody: 64 << 20, MaxInFlight: 256, Timeout: Duration(60 * second), HandOver: true},
 	}
 }
 

@@ -40,8 +40,11 @@ func loan(l serving.Loan, ok bool) api.Loan {
 	return l
 }
 
-// returned takes a connection back that was lent. Nothing is lent before there is a
-// front door.
-func (a *Appliance) returned(c *net.TCPConn, read []byte, refused bool) {
-	a.door.Return(c, read, refused)
+// returned gives what takes connections back that were lent, nil if none are to be.
+func (a *Appliance) returned() func(c *net.TCPConn, read []byte, refused bool) {
+	if !a.config.Predict.HandOver {
+		return nil
+	}
+	// Nothing is lent before there is a front door.
+	return func(c *net.TCPConn, read []byte, refused bool) { a.door.Return(c, read, refused) }
 }

@@ -42,7 +42,7 @@ func (a *Appliance) openServing(context.Context) error {
 		DB: a.db, Objects: a.objects, Executor: a.supervisor, Runtimes: servingRuntimes{a.runtimes},
 		Devices: a.scheduler, GPUs: len(a.devices()),
 		Dir: a.path("models"), Executable: "/proc/self/exe", Tail: a.logs.Tail,
-		MaxInFlight: a.config.Predict.MaxInFlight, MaxBody: int64(a.config.Predict.MaxBody), Returned: a.returned,
+		MaxInFlight: a.config.Predict.MaxInFlight, MaxBody: int64(a.config.Predict.MaxBody), Returned: a.returned(),
 		Timeout: time.Duration(a.config.Predict.Timeout),
 		Log:     a.component("serving"),
 	})

@@ -75,6 +75,8 @@ type ServedVersion struct {
 	Default  bool         `json:"default,omitempty"`
 	PID      int          `json:"pid"`
 	Restarts int          `json:"restarts"`
+	// Lent is how many connections of clients the worker answers by itself.
+	Lent int `json:"lent"`
 	// Session says how the worker runs the model: what was best when it was tried
 	// out at its start.
 	Session string `json:"session,omitempty"`

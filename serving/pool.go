@@ -165,7 +165,11 @@ func (p *pool) drain(ctx context.Context) {
 func (p *pool) status() (s VersionStatus) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return VersionStatus{PID: p.pid, Session: p.how, Restarts: p.restarts, Message: p.reason}
+	s = VersionStatus{PID: p.pid, Session: p.how, Restarts: p.restarts, Message: p.reason}
+	if p.link != nil {
+		s.Lent = p.link.Lent()
+	}
+	return s
 }
 
 // hangUp ends the link to the worker, which goes on with the connections that it

@@ -13,6 +13,8 @@ type VersionStatus struct {
 	PID int
 	// Session says how the worker runs the model, empty while none answers.
 	Session string
+	// Lent is how many connections of clients the worker has.
+	Lent int
 	// Restarts counts its workers since this daemon began, but the first.
 	Restarts int
 	// Message says why no worker answers, or why the version failed.
@@ -36,7 +38,7 @@ func (m *Manager) Snapshot() ([]VersionStatus, error) {
 			continue
 		}
 		s := p.status()
-		all[i].PID, all[i].Session, all[i].Restarts = s.PID, s.Session, s.Restarts
+		all[i].PID, all[i].Session, all[i].Restarts, all[i].Lent = s.PID, s.Session, s.Restarts, s.Lent
 		if r.Version.State == ml.VersionReady {
 			all[i].Message = s.Message
 		}

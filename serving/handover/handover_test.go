@@ -132,11 +132,18 @@ func say(t *testing.T, w io.Writer, text string) {
 	}
 }
 
+func answer(t *testing.T, s *handover.Seat, text string) {
+	t.Helper()
+	if err := s.WriteAnswer([]byte(text)); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestLend_ThereAndBack(t *testing.T) {
 	h := newHouse(t)
 	l := h.dial()
 	client, seat := h.lend(l)
-	say(t, seat, "answer\n")
+	answer(t, seat, "answer\n")
 	if got := line(t, client); got != "answer\n" {
 		t.Errorf("the client got %q", got)
 	}
@@ -192,39 +199,41 @@ func TestSeat_Holds(t *testing.T) {
 
 // A worker that dies leaves connections in every state.
 func TestLink_WorkerDies(t *testing.T) {
-	for _, test := range []struct {
-		state  handover.State
+	for name, test := range map[string]struct {
+		leave  func(s *handover.Seat)
 		want   string // what the client gets before the end, or before it goes on
 		goesOn bool
 	}{
-		{handover.Idle, "", true},
-		{handover.Reading, "sorry 7 true\n", false},
-		{handover.Running, "sorry 7 false\n", true},
-		{handover.Answering, "", false},
+		"idle":                       {func(s *handover.Seat) { s.Mark(handover.Idle) }, "", true},
+		"reading":                    {func(s *handover.Seat) {}, "sorry 7 true\n", false},
+		"running":                    {func(s *handover.Seat) { s.Mark(handover.Running) }, "sorry 7 false\n", true},
+		"answering, nothing written": {func(s *handover.Seat) { s.Announce(7) }, "sorry 7 false\n", true},
+		"answering, all written": {func(s *handover.Seat) {
+			s.Mark(handover.Running)
+			_ = s.WriteAnswer([]byte("answer\n"))
+		}, "answer\n", true},
+		"answering, a part written": {func(s *handover.Seat) {
+			s.Announce(7)
+			_, _ = s.Conn().Write([]byte("ans"))
+		}, "ans", false},
+		"answered and part of the next one read": {func(s *handover.Seat) { _ = s.WriteAnswer([]byte("answer\n")) }, "answer\nsorry 7 true\n", false},
 	} {
-		t.Run(fmt.Sprint(test.state), func(t *testing.T) {
+		t.Run(name, func(t *testing.T) {
 			h := newHouse(t)
 			client, seat := h.lend(h.dial())
-			seat.Mark(test.state)
+			test.leave(seat)
 			h.post.Hangup()
 			if test.goesOn {
 				back := await(t, h.backs)
 				say(t, back.conn, "on\n")
 				test.want += "on\n"
 			}
-			var got string
-			r := bufio.NewReader(client)
-			for len(got) < len(test.want) {
-				text, err := r.ReadString('\n')
-				if got += text; err != nil {
-					break
-				}
-			}
-			if got != test.want {
-				t.Errorf("the client got %q, want %q", got, test.want)
+			got := make([]byte, len(test.want))
+			if _, err := io.ReadFull(client, got); err != nil || string(got) != test.want {
+				t.Errorf("the client got %q %v, want %q", got, err, test.want)
 			}
 			if !test.goesOn {
-				if _, err := r.ReadByte(); err == nil {
+				if _, err := client.Read(got[:1]); err == nil {
 					t.Error("the connection goes on")
 				}
 			}
@@ -257,7 +266,7 @@ func TestSeat_DaemonDies(t *testing.T) {
 	if !seat.Holds() {
 		t.Error("without a daemon nothing holds")
 	}
-	say(t, seat, "still there\n")
+	answer(t, seat, "still there\n")
 	if got := line(t, client); got != "still there\n" {
 		t.Errorf("the client got %q", got)
 	}

@@ -39,6 +39,9 @@ type Link struct {
 type lentConn struct {
 	fd     int
 	method uint8
+	// sent is how many bytes had been written on it before.
+	sent    uint32
+	counted bool // false if the kernel does not tell
 }
 
 // helloTime is how long opening a link may take.
@@ -106,6 +109,13 @@ func (l *Link) Used() time.Time {
 	return time.Unix(int64(l.page.used()), 0)
 }
 
+// Lent is how many connections the worker has.
+func (l *Link) Lent() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.lent)
+}
+
 // Lend gives a connection to the worker with what was read of its next request,
 // which was decided on in the epoch. Without an error c must not be used any more;
 // with one nothing has changed.
@@ -114,7 +124,8 @@ func (l *Link) Lend(c *net.TCPConn, method uint8, epoch uint32, read []byte) err
 	if err != nil {
 		return err
 	}
-	slot, err := l.enter(lentConn{fd, method})
+	sent, counted := bytesWritten(fd)
+	slot, err := l.enter(lentConn{fd, method, sent, counted})
 	if err != nil {
 		unix.Close(fd)
 		return err
@@ -155,6 +166,8 @@ func (l *Link) enter(c lentConn) (slot uint32, err error) {
 		l.next++
 	}
 	l.page.setState(slot, Reading)
+	l.page.store(slot, wordWritten, 0)
+	l.page.store(slot, wordWanted, 0)
 	l.lent[slot] = c
 	return slot, nil
 }
@@ -224,7 +237,7 @@ func (l *Link) end() {
 	l.lent, l.ended = map[uint32]lentConn{}, true
 	states := make(map[uint32]State, len(lent))
 	for slot := range lent {
-		states[slot] = l.page.state(slot)
+		states[slot] = l.stateOf(slot, lent[slot])
 	}
 	l.page.unmap()
 	l.page = nil
@@ -235,6 +248,45 @@ func (l *Link) end() {
 			continue
 		}
 		l.rescue(c, states[slot])
+	}
+}
+
+// stateOf is how far a connection is whose worker is gone: the kernel knows whether
+// an answer was written that the worker had no time to note. The caller holds mu.
+func (l *Link) stateOf(slot uint32, c lentConn) State {
+	s := l.page.state(slot)
+	now, ok := bytesWritten(c.fd)
+	if s != Answering || !ok || !c.counted {
+		return s
+	}
+	switch written := now - c.sent; {
+	case written == l.page.load(slot, wordWanted):
+		return Idle
+	case written == l.page.load(slot, wordWritten):
+		return Running
+	}
+	return s
+}
+
+// bytesWritten is how many bytes have ever been written on a TCP connection: those
+// that were acknowledged and those that are still in its queue.
+func bytesWritten(fd int) (n uint32, ok bool) {
+	for {
+		before, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO)
+		if err != nil {
+			return 0, false
+		}
+		queued, err := unix.IoctlGetInt(fd, unix.SIOCOUTQ)
+		if err != nil {
+			return 0, false
+		}
+		after, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO)
+		if err != nil {
+			return 0, false
+		}
+		if before.Bytes_acked == after.Bytes_acked {
+			return uint32(after.Bytes_acked) + uint32(queued), true
+		}
 	}
 }
 

@@ -19,19 +19,25 @@ const (
 	Reading
 	// Running: a whole request has been read and nothing of its answer written.
 	Running
-	// Answering: the answer may have been written in part.
+	// Answering: the answer may have been written, or a part of it.
 	Answering
 )
 
 // The page is an array of 32-bit words: the epoch, the time of the last request,
-// then one state per connection.
+// then three per connection: its state, how many bytes of answers the worker has
+// written on it, and how many it will be with the answer under way.
 const (
-	wordEpoch = iota
-	wordUsed
-	firstState
+	wordEpoch = 0
+	wordUsed  = 1
+	firstSeat = 2
 
-	pageSize = 64 << 10
-	maxSeats = pageSize/4 - firstState
+	wordState   = 0
+	wordWritten = 1
+	wordWanted  = 2
+	seatWords   = 3
+
+	pageSize = 256 << 10
+	maxSeats = (pageSize/4 - firstSeat) / seatWords
 )
 
 // page is memory that daemon and worker share.
@@ -73,11 +79,18 @@ func (p *page) unmap() {
 	_ = unix.Munmap(unsafe.Slice((*byte)(unsafe.Pointer(&p.words[0])), pageSize))
 }
 
-func (p *page) epoch() uint32           { return atomic.LoadUint32(&p.words[wordEpoch]) }
-func (p *page) nextEpoch()              { atomic.AddUint32(&p.words[wordEpoch], 1) }
-func (p *page) used() uint32            { return atomic.LoadUint32(&p.words[wordUsed]) }
-func (p *page) setUsed(unix uint32)     { atomic.StoreUint32(&p.words[wordUsed], unix) }
-func (p *page) state(slot uint32) State { return State(atomic.LoadUint32(&p.words[firstState+slot])) }
-func (p *page) setState(slot uint32, s State) {
-	atomic.StoreUint32(&p.words[firstState+slot], uint32(s))
+func (p *page) epoch() uint32       { return atomic.LoadUint32(&p.words[wordEpoch]) }
+func (p *page) nextEpoch()          { atomic.AddUint32(&p.words[wordEpoch], 1) }
+func (p *page) used() uint32        { return atomic.LoadUint32(&p.words[wordUsed]) }
+func (p *page) setUsed(unix uint32) { atomic.StoreUint32(&p.words[wordUsed], unix) }
+
+func (p *page) load(slot uint32, word int) uint32 {
+	return atomic.LoadUint32(&p.words[firstSeat+int(slot)*seatWords+word])
 }
+
+func (p *page) store(slot uint32, word int, v uint32) {
+	atomic.StoreUint32(&p.words[firstSeat+int(slot)*seatWords+word], v)
+}
+
+func (p *page) state(slot uint32) State       { return State(p.load(slot, wordState)) }
+func (p *page) setState(slot uint32, s State) { p.store(slot, wordState, uint32(s)) }

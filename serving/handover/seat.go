@@ -46,8 +46,8 @@ func newSeat(p *Post, l *line, m message, conn *net.TCPConn) (*Seat, error) {
 	return s, nil
 }
 
-// Mark tells the daemon how far the connection is. [Seat.Read] marks the beginning
-// of a request by itself.
+// Mark tells the daemon how far the connection is. [Seat.Read] and
+// [Seat.WriteAnswer] mark beginnings by themselves.
 func (s *Seat) Mark(state State) {
 	s.state = state
 	s.line.page.setState(s.slot, state)
@@ -104,8 +104,21 @@ func receive(fd uintptr, p []byte, flags uintptr) (n int, errno syscall.Errno) {
 	}
 }
 
-// Write writes to the client.
-func (s *Seat) Write(p []byte) (int, error) { return s.conn.Write(p) }
+// WriteAnswer writes an answer, or what is left to say before the end. If part of
+// the next request has been read already, the state must be Reading and stays so:
+// the daemon could not go on behind the answer.
+func (s *Seat) WriteAnswer(p []byte) error {
+	page, written := s.line.page, s.line.page.load(s.slot, wordWritten)
+	page.store(s.slot, wordWanted, written+uint32(len(p)))
+	if s.state != Reading {
+		s.Mark(Answering)
+	}
+	if _, err := s.conn.Write(p); err != nil {
+		return err
+	}
+	page.store(s.slot, wordWritten, written+uint32(len(p)))
+	return nil
+}
 
 // SetReadDeadline is net.Conn's.
 func (s *Seat) SetReadDeadline(t time.Time) error { return s.conn.SetReadDeadline(t) }

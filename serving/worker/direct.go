@@ -138,7 +138,13 @@ func (c *directConn) serve() {
 			return
 		}
 		end := head.Size + int(head.ContentLength)
-		if !c.readTo(end) || !c.answer(&head, c.buf[head.Size:end]) {
+		if !c.readTo(end) {
+			return
+		}
+		if c.have == end {
+			c.seat.Mark(handover.Running)
+		}
+		if !c.answer(&head, c.buf[head.Size:end]) {
 			return
 		}
 		c.have = copy(c.buf, c.buf[end:c.have])
@@ -265,7 +271,6 @@ func (c *directConn) giveBack(refuse bool) {
 
 // answer answers a request. It is false if the connection has ended with it.
 func (c *directConn) answer(head *handover.Head, body []byte) bool {
-	c.seat.Mark(handover.Running)
 	now := time.Now()
 	c.seat.Used(now)
 	if cap(c.out) < handover.HeadRoom {
@@ -300,8 +305,7 @@ func (c *directConn) fail(err error, last bool) bool {
 }
 
 func (c *directConn) write(answer []byte) bool {
-	c.seat.Mark(handover.Answering)
-	if _, err := c.seat.Write(answer); err != nil {
+	if err := c.seat.WriteAnswer(answer); err != nil {
 		c.seat.Close()
 		return false
 	}
