@@ -143,6 +143,7 @@ func (a *Appliance) mount(context.Context) error {
 			CA:      func() ([]byte, error) { return os.ReadFile(a.door.CABundle()) },
 			Lineage: a.jobLineage, Usage: a.jobUsage, Reindex: a.objects.Reindex,
 		}),
+		Metrics:      a.metrics(),
 		Lend:         a.lend,
 		BucketExists: a.bucketExists,
 		Ready:        a.checkReady,

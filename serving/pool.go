@@ -161,6 +161,17 @@ func (p *pool) drain(ctx context.Context) {
 	}
 }
 
+// where gives the folder of the worker that answers, empty if none does, and how
+// many connections it has been lent.
+func (p *pool) where() (folder string, lent int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.link != nil {
+		lent = p.link.Lent()
+	}
+	return p.folder, lent
+}
+
 // status is what there is to tell of a pool.
 func (p *pool) status() (s VersionStatus) {
 	p.mu.Lock()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"strings"
 	"time"
 
 	"hearth/ml"
@@ -29,7 +30,9 @@ type PredictRequest struct {
 type PredictResponse struct {
 	Status      int
 	ContentType string
-	Body        []byte
+	// Timing is the value of a Server-Timing header, empty if the worker gave none.
+	Timing string
+	Body   []byte
 	// Release must be called once, when Body is no longer used.
 	Release func()
 }
@@ -59,7 +62,7 @@ func (m *Manager) Predict(ctx context.Context, r PredictRequest) (PredictRespons
 	}
 	response := PredictResponse{Status: f.Status, ContentType: "application/json", Body: f.Body, Release: c.giveBack}
 	if len(f.Head) > 0 {
-		response.ContentType = string(f.Head)
+		response.ContentType, response.Timing, _ = strings.Cut(string(f.Head), "\n")
 	}
 	return response, nil
 }

@@ -219,6 +219,41 @@ func TestServing_TensorFlowServingREST(t *testing.T) {
 	}
 }
 
+// What a version does is on /metrics, whichever way its requests come.
+func TestServing_Metrics(t *testing.T) {
+	d := newDaemon(t)
+	d.model("half", "half_plus_two")
+	k := d.keep()
+	for range 3 {
+		k.expect(d.predicting("half", half), 200, "2.5")
+	}
+	d.keep().expect(d.predicting("half", half, "Connection: close"), 200, "2.5")
+	k.expect(d.predicting("half", `{"instances":[[]]}`), 400, "error")
+	answer, _, err := k.ask(d.predicting("half", half))
+	check(t, err)
+	if timing := answer.Header.Get("Server-Timing"); !strings.HasPrefix(timing, "parse;dur=") || !strings.Contains(timing, ", run;dur=") {
+		t.Errorf("Server-Timing is %q", timing)
+	}
+	status, got := d.raw("GET", "/metrics", "")
+	for _, want := range []string{
+		`hearth_predict_requests_total{code="200",model="half",project="hearth",version="v1"} 5`,
+		`hearth_predict_requests_total{code="400",model="half",project="hearth",version="v1"} 1`,
+		`hearth_predict_seconds_count{model="half",project="hearth",version="v1"} 6`,
+		`hearth_predict_phase_seconds_count{model="half",phase="run",project="hearth",version="v1"} 5`,
+		`hearth_predict_run_instances_bucket{model="half",project="hearth",version="v1",le="1"} 5`,
+		`hearth_predict_in_flight{model="half",project="hearth",version="v1"} 0`,
+		`hearth_predict_connections{model="half",project="hearth",version="v1"}`,
+		"process_resident_memory_bytes", "go_goroutines",
+	} {
+		if status != 200 || !strings.Contains(string(got), want) {
+			t.Errorf("%d, without %s", status, want)
+		}
+	}
+	if t.Failed() {
+		t.Logf("%s", got)
+	}
+}
+
 // comparePredictions holds an answer against Python's. Python's file has bare
 // values where a model has one output; ours are always objects.
 func comparePredictions(t testing.TB, name string, got, want []byte) {

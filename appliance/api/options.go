@@ -42,6 +42,8 @@ type Handlers struct {
 	ML, Logging, Storage, Hearth http.Handler
 	// TFServing answers /v1/models/…, TensorFlow Serving's API.
 	TFServing http.Handler
+	// Metrics answers /metrics.
+	Metrics http.Handler
 	// Lend finds who may take the connection of a request, nil if nobody; the caller
 	// may make the request. It may be nil.
 	Lend func(r *http.Request) Loan

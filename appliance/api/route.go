@@ -43,6 +43,7 @@ func (s *Server) ownPaths() map[string]target {
 		"download":        storage,
 		"batch":           storage,
 		"hearth":          {s.behind.Hearth, owner},
+		"metrics":         {s.behind.Metrics, owner},
 		"computeMetadata": {s.metadata, anybody},
 		"healthz":         {http.HandlerFunc(alive), anybody},
 		"readyz":          {http.HandlerFunc(s.readyz), anybody},
@@ -52,7 +53,7 @@ func (s *Server) ownPaths() map[string]target {
 // reserved are first segments that are kept for us beside those of ownPaths.
 var reserved = map[string]bool{
 	"api": true, "assets": true, "console": true, "debug": true, "discovery": true, "docs": true, "favicon.ico": true,
-	"grpc": true, "login": true, "metrics": true, "ml": true, "notebooks": true, "oauth2": true, "robots.txt": true,
+	"grpc": true, "login": true, "ml": true, "notebooks": true, "oauth2": true, "robots.txt": true,
 	"static": true, "tensorboard": true, "token": true, "v3": true,
 }
 

@@ -21,10 +21,14 @@ const (
 	// Status; Body is the request as the client sent it.
 	Predict
 	// Answer has an HTTP status as Status, the content type as Head (none means
-	// application/json) and what goes to the client as Body.
+	// application/json), behind it perhaps a newline and the value of Server-Timing,
+	// and what goes to the client as Body.
 	Answer
 	// Error has a google.rpc.Code as Status and its message as Body.
 	Error
+	// Metrics asks what the worker has done, and is answered by a Metrics whose Body
+	// is the JSON of [Stats].
+	Metrics
 )
 
 // Frame is one message. What Head and Body mean depends on the Kind.
@@ -81,7 +85,7 @@ func parseHeader(b []byte, f *Frame) (head, body int, err error) {
 		return 0, 0, fmt.Errorf("%w: it starts with %#x", ErrMalformed, b[0])
 	}
 	f.Kind = Kind(b[1])
-	if f.Kind < State || f.Kind > Error {
+	if f.Kind < State || f.Kind > Metrics {
 		return 0, 0, fmt.Errorf("%w: kind %d", ErrMalformed, f.Kind)
 	}
 	f.Status = int(binary.LittleEndian.Uint16(b[2:]))

@@ -16,7 +16,7 @@ type Answer struct {
 	Status      int
 	ContentType string
 	// Headers are further ones, whole lines.
-	Headers string
+	Headers []byte
 	Length  int
 	// Last closes the connection behind the answer.
 	Last bool
@@ -66,14 +66,14 @@ func date(now time.Time) string {
 // prediction, in the form of the method's API.
 func AppendError(dst []byte, method frame.Method, err error, last bool) []byte {
 	body, status := rest.AppendError(nil, err)
-	a := Answer{Status: status, ContentType: "application/json; charset=UTF-8", Headers: "X-Content-Type-Options: nosniff\r\n", Last: last}
+	a := Answer{Status: status, ContentType: "application/json; charset=UTF-8", Headers: []byte("X-Content-Type-Options: nosniff\r\n"), Last: last}
 	if method == frame.TFServing {
 		body = rest.ErrorString(rest.Object(err).Error.Message)
-		a.ContentType, a.Headers = "application/json", ""
+		a.ContentType, a.Headers = "application/json", nil
 	}
 	h := http.Header{}
 	if rest.SetRetryAfter(h, status); len(h) > 0 {
-		a.Headers = "Retry-After: " + h.Get("Retry-After") + "\r\n" + a.Headers
+		a.Headers = append(a.Headers, "Retry-After: "+h.Get("Retry-After")+"\r\n"...)
 	}
 	a.Length = len(body)
 	return append(a.AppendHead(dst, time.Now()), body...)

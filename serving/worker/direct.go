@@ -25,6 +25,8 @@ type Limits struct {
 	Body int64
 	// Timeout is how long a prediction may take.
 	Timeout time.Duration
+	// Stuck is how long beyond it a run may go on before the worker ends.
+	Stuck time.Duration
 	// Idle is how long a connection may wait for a request.
 	Idle time.Duration
 }
@@ -38,6 +40,9 @@ func (l *Limits) setDefaults() {
 	}
 	if l.Timeout <= 0 {
 		l.Timeout = time.Minute
+	}
+	if l.Stuck <= 0 {
+		l.Stuck = 10 * time.Second
 	}
 	if l.Idle <= 0 {
 		l.Idle = 3 * time.Minute
@@ -121,6 +126,8 @@ type directConn struct {
 	buf  []byte // have bytes of it have been read and not yet answered
 	have int
 	out  []byte
+	// headers is room for further lines of an answer's head.
+	headers []byte
 }
 
 // Sizes of the buffers that a connection keeps while it is idle: many do, and most
@@ -283,13 +290,15 @@ func (c *directConn) answer(head *handover.Head, body []byte) bool {
 	c.out = a.Body
 	text := a.Body[handover.HeadRoom:]
 	h := handover.Answer{Status: a.Status, ContentType: a.ContentType}
+	c.headers = append(a.timing.appendHeader(append(c.headers[:0], "Server-Timing: "...)), "\r\n"...)
 	whole := a.Body
 	if head.AcceptsGzip {
 		if packed, ok := rest.PackAnswer(text); ok {
-			h.Headers = "Content-Encoding: gzip\r\nVary: Accept-Encoding\r\n"
+			c.headers = append(c.headers, "Content-Encoding: gzip\r\nVary: Accept-Encoding\r\n"...)
 			whole = append(make([]byte, handover.HeadRoom, handover.HeadRoom+len(packed)), packed...)
 		}
 	}
+	h.Headers = c.headers
 	h.Length = len(whole) - handover.HeadRoom
 	// The head goes right in front of the body, so that both leave in one write.
 	var room [handover.HeadRoom]byte

@@ -11,6 +11,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"hearth/ml"
+	"hearth/ml/rest"
 	"hearth/serving/frame"
 	"hearth/serving/tensor"
 )
@@ -22,13 +23,16 @@ type Handler struct {
 	log        zerolog.Logger
 	// inFlight counts the requests that are under way or wait; max bounds them.
 	inFlight, max int64
+	stats         stats
 }
 
 // NewHandler makes a Handler that takes at most so many requests at a time, and
 // keeps at most runs session runs under way; more wait their turn. Those that wait
 // for a signature in batches share runs, of at most so many rows.
 func NewHandler(s Servable, inFlight, runs int, batches map[*tensor.Signature]int64, log zerolog.Logger) *Handler {
-	return &Handler{signatures: s.Signatures(), turns: newTurns(s, runs, batches), log: log, max: int64(inFlight)}
+	h := &Handler{signatures: s.Signatures(), log: log, max: int64(inFlight)}
+	h.turns = newTurns(s, runs, batches, h.stats.ran)
+	return h
 }
 
 // Answer is what goes to the client.
@@ -37,6 +41,14 @@ type Answer struct {
 	// ContentType of Body.
 	ContentType string
 	Body        []byte
+	timing      timing
+}
+
+// Stats is what the handler has done.
+func (h *Handler) Stats() frame.Stats {
+	s := h.stats.snapshot()
+	s.InFlight = atomic.LoadInt64(&h.inFlight)
+	return s
 }
 
 // Predict answers the request in body, in the dialect of method; the answer is
@@ -45,23 +57,38 @@ type Answer struct {
 // what is not the request's fault: RESOURCE_EXHAUSTED, DEADLINE_EXCEEDED, or
 // INTERNAL, whose cause is in the log. A request whose turn comes only after deadline is not run; the
 // zero time is no deadline. body is not used after the return.
-func (h *Handler) Predict(method frame.Method, deadline time.Time, body, dst []byte) (a Answer, err error) {
+func (h *Handler) Predict(method frame.Method, deadline time.Time, body, dst []byte) (Answer, error) {
+	began := time.Now()
+	defer atomic.AddInt64(&h.inFlight, -1)
+	var t timing
+	a, err := Answer{}, error(nil)
+	if atomic.AddInt64(&h.inFlight, 1) > h.max {
+		err = ErrTooMany(int(h.max))
+	} else {
+		a, err = h.answer(method, began, deadline, body, dst, &t)
+	}
+	status := a.Status
+	if err != nil {
+		status = rest.Status(ml.KindOf(err))
+	}
+	h.stats.answered(status, time.Since(began), &t)
+	a.timing = t
+	return a, err
+}
+
+func (h *Handler) answer(method frame.Method, began, deadline time.Time, body, dst []byte, t *timing) (a Answer, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			h.log.Error().Any("panic", p).Bytes("stack", debug.Stack()).Msg("predict panicked")
 			a, err = Answer{}, errInternal()
 		}
 	}()
-	defer atomic.AddInt64(&h.inFlight, -1)
-	if atomic.AddInt64(&h.inFlight, 1) > h.max {
-		return a, ErrTooMany(int(h.max))
-	}
 	d := dialects[method]
 	if d == nil {
 		return h.describe(method, dst)
 	}
 	a = Answer{Status: http.StatusOK, ContentType: d.contentType}
-	a.Body, err = h.predict(d, deadline, body, dst)
+	a.Body, err = h.predict(d, began, deadline, body, dst, t)
 	if err == nil {
 		return a, nil
 	}
@@ -79,24 +106,33 @@ func (h *Handler) Predict(method frame.Method, deadline time.Time, body, dst []b
 	return Answer{}, errInternal()
 }
 
+func (h *Handler) predict(d *dialect, began, deadline time.Time, body, dst []byte, t *timing) ([]byte, error) {
+	request, err := d.decode(body, h.signatures)
+	parsed := time.Now()
+	t[parsing] = parsed.Sub(began)
+	if err != nil {
+		return nil, err
+	}
+	outputs, started, err := h.turns.run(parsed, deadline, request)
+	ran := time.Now()
+	if started.IsZero() {
+		started = ran
+	}
+	t[queueing], t[running] = started.Sub(parsed), ran.Sub(started)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := d.encode(dst, request, outputs)
+	t[formatting] = time.Since(ran)
+	return answer, err
+}
+
 // ErrTooMany is for a request over the bound of those in flight.
 func ErrTooMany(max int) error {
 	return ml.Errorf(ml.ResourceExhausted, "The version has %d requests in flight, as many as it may; try again.", max)
 }
 
 func errInternal() error { return ml.Errorf(ml.Internal, "Internal error encountered.") }
-
-func (h *Handler) predict(d *dialect, deadline time.Time, body, dst []byte) ([]byte, error) {
-	request, err := d.decode(body, h.signatures)
-	if err != nil {
-		return nil, err
-	}
-	outputs, err := h.turns.run(deadline, request)
-	if err != nil {
-		return nil, err
-	}
-	return d.encode(dst, request, outputs)
-}
 
 // describe gives the signatures in a dialect.
 func (h *Handler) describe(method frame.Method, dst []byte) (Answer, error) {

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -16,6 +17,9 @@ import (
 // maxKeptAnswer is the size up to which a connection keeps the buffer that its
 // answers are made in.
 const maxKeptAnswer = 1 << 20
+
+// maxAnswerHead is room for the head of most answers.
+const maxAnswerHead = 128
 
 // serve accepts connections until ctx ends, then waits for the requests that
 // have been read to be answered.
@@ -70,6 +74,8 @@ func (w *worker) serveConn(ctx context.Context, conn *frame.Conn) {
 		switch request.Kind {
 		case frame.State:
 			answer = w.answerState(ctx, request.Timeout)
+		case frame.Metrics:
+			answer = w.answerMetrics()
 		case frame.Predict:
 			answer = w.answerPredict(request, buf[:0])
 			buf = answer.Body[:0]
@@ -100,6 +106,20 @@ func (w *worker) answerState(ctx context.Context, timeout time.Duration) frame.F
 	return frame.Frame{Kind: frame.State, Status: state, Body: []byte(message)}
 }
 
+// answerMetrics tells what has been done.
+func (w *worker) answerMetrics() frame.Frame {
+	var s frame.Stats
+	if h := w.ready(); h != nil {
+		s = h.Stats()
+	}
+	body, err := json.Marshal(s)
+	if err != nil {
+		// Stats always has a JSON form.
+		panic(err)
+	}
+	return frame.Frame{Kind: frame.Metrics, Body: body}
+}
+
 // answerPredict lets the handler answer within the request's time. It does not
 // end with the worker: what was read is answered.
 func (w *worker) answerPredict(request frame.Frame, buf []byte) frame.Frame {
@@ -121,11 +141,8 @@ func (w *worker) answerPredict(request frame.Frame, buf []byte) frame.Frame {
 	if len(a.Body) > frame.MaxBody {
 		return failure(ml.Errorf(ml.Internal, "The answer is larger than %d bytes; send fewer instances.", frame.MaxBody), buf)
 	}
-	answer := frame.Frame{Kind: frame.Answer, Status: a.Status, Body: a.Body}
-	if a.ContentType != jsonType {
-		answer.Head = []byte(a.ContentType)
-	}
-	return answer
+	head := a.timing.appendHeader(append(append(make([]byte, 0, maxAnswerHead), a.ContentType...), '\n'))
+	return frame.Frame{Kind: frame.Answer, Status: a.Status, Head: head, Body: a.Body}
 }
 
 func failure(err error, buf []byte) frame.Frame {

@@ -21,9 +21,14 @@ type turns struct {
 	// many rows at most.
 	batches map[*tensor.Signature]int64
 
+	// ran hears of each run how many rows it had.
+	ran func(rows int64)
+
 	mu      sync.Mutex
 	free    int // how many more runs may begin
 	waiting []*turn
+	// begun has when the runs began that are under way.
+	begun []time.Time
 }
 
 // turn is a request that waits.
@@ -37,37 +42,55 @@ type turn struct {
 
 type word struct {
 	batch   []*turn
+	began   time.Time // of the run
 	outputs []*tensor.Tensor
 	err     error
 }
 
-func newTurns(s Servable, runs int, batches map[*tensor.Signature]int64) *turns {
-	return &turns{servable: s, free: runs, batches: batches}
+func newTurns(s Servable, runs int, batches map[*tensor.Signature]int64, ran func(rows int64)) *turns {
+	return &turns{servable: s, free: runs, batches: batches, ran: ran}
 }
 
 // run runs the signature on the request's inputs when its turn comes; if that is
 // only after deadline, it is context.DeadlineExceeded, and it is not run. The
-// zero time is no deadline.
-func (q *turns) run(deadline time.Time, r tensor.Request) ([]*tensor.Tensor, error) {
+// zero time is no deadline. began is when the run did, zero if there was none.
+func (q *turns) run(now, deadline time.Time, r tensor.Request) (outputs []*tensor.Tensor, began time.Time, err error) {
 	q.mu.Lock()
 	if q.free > 0 {
 		q.free--
+		q.begun = append(q.begun, now)
 		q.mu.Unlock()
-		defer q.pass()
-		return q.alone(r)
+		defer q.pass(now)
+		outputs, err = q.alone(r)
+		return outputs, now, err
 	}
 	t := &turn{request: r, rows: q.rows(r), word: make(chan word, 1)}
 	q.waiting = append(q.waiting, t)
 	q.mu.Unlock()
 	w, err := q.await(t, deadline)
 	if err != nil {
-		return nil, err
+		return nil, began, err
 	}
 	if w.batch == nil {
-		return w.outputs, w.err
+		return w.outputs, w.began, w.err
 	}
-	defer q.pass()
-	return q.together(w.batch)
+	defer q.pass(w.began)
+	outputs, err = q.together(w.batch, w.began)
+	return outputs, w.began, err
+}
+
+// oldest is when the run began that has been under way for the longest, zero if
+// none is.
+func (q *turns) oldest() time.Time {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	var first time.Time
+	for _, t := range q.begun {
+		if first.IsZero() || t.Before(first) {
+			first = t
+		}
+	}
+	return first
 }
 
 // rows is how many rows a request has, 0 if it is to run alone.
@@ -103,16 +126,20 @@ func (q *turns) await(t *turn, deadline time.Time) (word, error) {
 	return <-t.word, nil
 }
 
-// pass ends a run and lets the next one begin.
-func (q *turns) pass() {
+// pass ends the run that began at a time and lets the next one begin.
+func (q *turns) pass(began time.Time) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if i := slices.Index(q.begun, began); i >= 0 {
+		q.begun = slices.Delete(q.begun, i, i+1)
+	}
 	if len(q.waiting) == 0 {
 		q.free++
 		return
 	}
-	batch := q.take()
-	batch[0].word <- word{batch: batch}
+	batch, now := q.take(), time.Now()
+	q.begun = append(q.begun, now)
+	batch[0].word <- word{batch: batch, began: now}
 }
 
 // take removes the first that waits, and all that can be run with it, in order.
@@ -146,33 +173,34 @@ func sameInputs(a, b tensor.Request) bool {
 }
 
 func (q *turns) alone(r tensor.Request) ([]*tensor.Tensor, error) {
+	q.ran(commonRows(r.Inputs))
 	return q.servable.Run(context.Background(), r.Signature, r.Inputs)
 }
 
 // together runs a batch and gives the outputs of its first request; the others
 // get theirs by their words. If the batch fails, each is run by itself, so that
 // one that the graph refuses costs the others nothing but time.
-func (q *turns) together(batch []*turn) (first []*tensor.Tensor, err error) {
+func (q *turns) together(batch []*turn, began time.Time) (first []*tensor.Tensor, err error) {
 	if len(batch) == 1 {
 		return q.alone(batch[0].request)
 	}
 	told := 1 // so many know what became of them
 	defer func() {
 		for _, t := range batch[told:] { // a panic is on its way
-			t.word <- word{err: ml.Errorf(ml.Internal, "a run that others shared panicked")}
+			t.word <- word{began: began, err: ml.Errorf(ml.Internal, "a run that others shared panicked")}
 		}
 	}()
 	results, ok := q.shared(batch)
 	if ok {
 		for _, t := range batch[1:] {
-			t.word <- word{outputs: results[told]}
+			t.word <- word{began: began, outputs: results[told]}
 			told++
 		}
 		return results[0], nil
 	}
 	for _, t := range batch[1:] {
 		outputs, err := q.alone(t.request)
-		t.word <- word{outputs: outputs, err: err}
+		t.word <- word{began: began, outputs: outputs, err: err}
 		told++
 	}
 	return q.alone(batch[0].request)
@@ -193,6 +221,7 @@ func (q *turns) shared(batch []*turn) (results [][]*tensor.Tensor, ok bool) {
 		}
 		inputs[name] = tensor.Join(parts)
 	}
+	q.ran(total)
 	outputs, err := q.servable.Run(context.Background(), first.Signature, inputs)
 	if err != nil {
 		return nil, false

@@ -87,7 +87,7 @@ type queue struct {
 
 func newQueue(limit int64) *queue {
 	d := newDoubler()
-	q := &queue{turns: newTurns(d, 1, map[*tensor.Signature]int64{d.sig: limit}), model: d}
+	q := &queue{turns: newTurns(d, 1, map[*tensor.Signature]int64{d.sig: limit}, func(int64) {}), model: d}
 	q.ask(time.Time{}, func([]float32, error) {}, 7)
 	<-d.entered
 	return q
@@ -106,7 +106,7 @@ func (q *queue) ask(deadline time.Time, answer func([]float32, error), x ...floa
 				answer(nil, fmt.Errorf("panic: %v", p))
 			}
 		}()
-		out, err := q.run(deadline, tensor.Request{Signature: q.model.sig, Inputs: map[string]*tensor.Tensor{"x": column(x...)}})
+		out, _, err := q.run(time.Now(), deadline, tensor.Request{Signature: q.model.sig, Inputs: map[string]*tensor.Tensor{"x": column(x...)}})
 		if err != nil {
 			answer(nil, err)
 			return
@@ -189,7 +189,7 @@ func TestTurns_PanicLeavesNobodyWaiting(t *testing.T) {
 	q.ask(time.Time{}, failed, 13)
 	q.finish(t, []float32{1, 13})
 	q.model.proceed = nil
-	if out, err := q.run(time.Time{}, tensor.Request{Signature: q.model.sig, Inputs: map[string]*tensor.Tensor{"x": column(5)}}); err != nil || floats(out[0])[0] != 10 {
+	if out, _, err := q.run(time.Now(), time.Time{}, tensor.Request{Signature: q.model.sig, Inputs: map[string]*tensor.Tensor{"x": column(5)}}); err != nil || floats(out[0])[0] != 10 {
 		t.Errorf("after a panic: %v, %v", out, err)
 	}
 }

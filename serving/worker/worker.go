@@ -31,7 +31,10 @@ type Options struct {
 	// per processor.
 	Runs   int
 	Limits Limits
-	Log    zerolog.Logger
+	// Stuck is called if a run has not returned long after its time; by default it
+	// ends the process, since nothing else can end a run.
+	Stuck func()
+	Log   zerolog.Logger
 }
 
 // Main is the life of a worker: it listens, loads, warms up, serves, and
@@ -45,6 +48,9 @@ func Main(ctx context.Context, o Options) error {
 		o.Runs = runtime.GOMAXPROCS(0)
 	}
 	o.Limits.setDefaults()
+	if o.Stuck == nil {
+		o.Stuck = func() { os.Exit(exitStuck) }
+	}
 	// The socket comes before the model, so that one can ask how far it is.
 	l, err := frame.Listen(o.Dir)
 	if err != nil {
@@ -64,12 +70,44 @@ func Main(ctx context.Context, o Options) error {
 			w.log.Error().Err(err).Msg("no more connections are taken")
 		}
 	})
+	watching, unwatch := context.WithCancel(context.Background())
+	background.Go(func() { w.watch(watching, o) })
 	err = w.serve(ctx, l)
+	unwatch()
 	post.Close()
 	direct.stop()
 	post.Hangup()
 	background.Wait()
 	return err
+}
+
+// exitStuck is the status of a worker that ended because of a run that did not.
+const exitStuck = 70
+
+// watchEvery is how often one looks for runs that do not return.
+const watchEvery = time.Second
+
+// watch ends the worker if a run does not return: its place at the session is lost,
+// and so would be all others, one by one. The daemon starts another worker.
+func (w *worker) watch(ctx context.Context, o Options) {
+	tick := time.NewTicker(watchEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		h := w.ready()
+		if h == nil {
+			continue
+		}
+		if began := h.turns.oldest(); !began.IsZero() && time.Since(began) > o.Limits.Timeout+o.Limits.Stuck {
+			w.log.Error().Dur("under_way_ms", time.Since(began)).Msg("a run of the model does not return; the worker ends, to be started again")
+			o.Stuck()
+			return
+		}
+	}
 }
 
 // worker is how far loading is, and what answers once it is done.

@@ -3,6 +3,7 @@ package worker_test
 import (
 	"context"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"io"
 	"math"
@@ -67,10 +68,16 @@ func start(t *testing.T, runs int, load worker.Loader) *running {
 
 func startLimited(t *testing.T, runs int, load worker.Loader, limits worker.Limits) *running {
 	t.Helper()
+	return startOptions(t, worker.Options{Loader: load, Runs: runs, Limits: limits})
+}
+
+func startOptions(t *testing.T, o worker.Options) *running {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &running{t: t, dir: t.TempDir(), stop: cancel, done: make(chan error, 1)}
+	o.Dir, o.ModelDir, o.Log = r.dir, "/m", zerolog.Nop()
 	go func() {
-		r.done <- worker.Main(ctx, worker.Options{Dir: r.dir, ModelDir: "/m", Loader: load, Runs: runs, Limits: limits, Log: zerolog.Nop()})
+		r.done <- worker.Main(ctx, o)
 	}()
 	t.Cleanup(func() {
 		cancel()
@@ -123,6 +130,52 @@ func (r *running) ask(c *frame.Conn, f frame.Frame) frame.Frame {
 		r.t.Fatal(err)
 	}
 	return answer
+}
+
+// A model that never returns costs its worker its life, and nobody waits for ever.
+func TestMain_RunThatDoesNotReturn(t *testing.T) {
+	leave, stuck := make(chan struct{}), make(chan struct{})
+	m := newHalfPlusTwo(func(x float32) error {
+		if x == 7 {
+			<-leave
+		}
+		return nil
+	})
+	r := startOptions(t, worker.Options{Runs: 1, Limits: worker.Limits{Timeout: time.Millisecond, Stuck: time.Millisecond}, Stuck: func() { close(stuck) },
+		Loader: func(context.Context, string, worker.Threads) (worker.Servable, error) { return m, nil }})
+	c := r.dial()
+	r.ask(c, frame.Frame{Kind: frame.State, Timeout: time.Minute})
+	if err := c.Write(predict(`{"instances": [7]}`)); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-stuck:
+	case <-time.After(10 * time.Second):
+		t.Error("nobody noticed")
+	}
+	close(leave)
+}
+
+func TestMain_Metrics(t *testing.T) {
+	r := serving(t, 1, newHalfPlusTwo(nil))
+	c := r.dial()
+	for range 3 {
+		r.ask(c, predict(`{"instances": [1, 2, 3]}`))
+	}
+	r.ask(c, predict(`{"instances": ["x"]}`))
+	var s frame.Stats
+	if err := json.Unmarshal(r.ask(c, frame.Frame{Kind: frame.Metrics}).Body, &s); err != nil {
+		t.Fatal(err)
+	}
+	count := func(h frame.Histogram) (n uint64) {
+		for _, c := range h.Counts {
+			n += c
+		}
+		return n
+	}
+	if s.Requests[200] != 3 || s.Requests[400] != 1 || count(s.Phases["total"]) != 4 || count(s.Phases["run"]) != 3 || s.Rows.Sum != 9 || s.Rows.Counts[2] != 3 || s.InFlight != 0 {
+		t.Errorf("%+v", s)
+	}
 }
 
 func predict(body string) frame.Frame {

@@ -42,6 +42,9 @@ func (a *api) predict(w http.ResponseWriter, r *http.Request, p rest.Params) err
 		return err
 	}
 	defer answer.Release()
+	if answer.Timing != "" {
+		w.Header().Set("Server-Timing", answer.Timing)
+	}
 	rest.WriteRaw(w, r, answer.Status, answer.ContentType, answer.Body)
 	return nil
 }

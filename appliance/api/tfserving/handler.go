@@ -74,6 +74,9 @@ func (a *api) predict(w http.ResponseWriter, r *http.Request, to address) error 
 		return err
 	}
 	defer answer.Release()
+	if answer.Timing != "" {
+		w.Header().Set("Server-Timing", answer.Timing)
+	}
 	rest.WriteRaw(w, r, answer.Status, answer.ContentType, answer.Body)
 	return nil
 }
