@@ -19,7 +19,7 @@ func (s servingRuntimes) Lookup(name string) (serving.Runtime, error) {
 	if err != nil {
 		return serving.Runtime{}, err
 	}
-	return serving.Runtime{Name: r.Name, Python: r.Python, TensorFlow: r.TensorFlowDir, CheckCUDA: r.CheckCUDA}, nil
+	return serving.Runtime{Name: r.Name, Python: r.Python, TensorFlow: r.TensorFlowDir, Folders: r.Folders(), CheckCUDA: r.CheckCUDA}, nil
 }
 
 // runtimesAPI lets the API list, install and remove runtimes.

@@ -38,6 +38,9 @@ type Sandbox struct {
 	// Write are folders to do anything in.
 	Read  []string `json:"read,omitempty"`
 	Write []string `json:"write,omitempty"`
+	// Offline keeps the tree from making TCP connections and from listening. It can
+	// use those that it is handed.
+	Offline bool `json:"offline,omitempty"`
 	// Temp becomes /tmp and /var/tmp for the tree, empty leaves these alone.
 	Temp string `json:"temp,omitempty"`
 }

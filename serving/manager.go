@@ -42,6 +42,8 @@ type Runtime struct {
 	Python string
 	// TensorFlow is the folder of the tensorflow package.
 	TensorFlow string
+	// Folders are what a process that uses it reads.
+	Folders []string
 	// CheckCUDA says what to do if it does not find the libraries that GPUs need.
 	CheckCUDA func() error
 }
@@ -65,6 +67,9 @@ type Options struct {
 	Dir string
 	// Executable is the program whose hidden command is the worker.
 	Executable string
+	// Sandbox keeps workers to the files of their model and runtime, and off the
+	// network, as far as the host allows.
+	Sandbox bool
 	// Env is added to the environment of workers.
 	Env []string
 	// Tail gives the last lines that a process wrote to stderr. It may be nil.

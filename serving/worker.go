@@ -126,14 +126,19 @@ func (k *keeper) describeProcess(id string) (ml.Process, error) {
 	}
 	l := frame.Launch{Dir: k.m.o.Executor.Folder(id), Model: k.dir(), TensorFlow: runtime.TensorFlow,
 		InFlight: k.m.o.MaxInFlight, MaxBody: k.m.o.MaxBody, Timeout: k.m.o.Timeout}
-	return ml.Process{
+	p := ml.Process{
 		Args: append([]string{k.m.o.Executable}, l.Args()...),
 		// An empty CUDA_VISIBLE_DEVICES means none: no GPU is used that was not leased.
 		Env:    append([]string{"TF_CPP_MIN_LOG_LEVEL=1", "CUDA_VISIBLE_DEVICES=" + strings.Join(k.gpus, ",")}, k.m.o.Env...),
 		Dir:    k.m.o.Dir,
 		Weight: ml.WeightNormal,
 		Grace:  k.m.o.Grace,
-	}, nil
+	}
+	if k.m.o.Sandbox {
+		// The program by its own link: its file may have been replaced meanwhile.
+		p.Sandbox = &ml.Sandbox{Read: append([]string{k.dir(), "/proc/self/exe"}, runtime.Folders...), Write: []string{l.Dir}, Offline: true}
+	}
+	return p, nil
 }
 
 // await waits for a process's end. The context that it gives ends with the

@@ -219,6 +219,23 @@ func TestServing_TensorFlowServingREST(t *testing.T) {
 	}
 }
 
+// A worker has no privileges, and what it is not handed it cannot reach.
+func TestServing_WorkerIsConfined(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("not root: there are no privileges to give up")
+	}
+	d := newDaemon(t)
+	d.model("half", "half_plus_two")
+	d.checkHalf("half")
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", d.worker("half")))
+	check(t, err)
+	for _, want := range []string{"NoNewPrivs:\t1\n", "CapEff:\t0000000000000000\n", "CapBnd:\t0000000000000000\n"} {
+		if !strings.Contains(string(status), want) {
+			t.Errorf("without %q: %s", want, status)
+		}
+	}
+}
+
 // What a version does is on /metrics, whichever way its requests come.
 func TestServing_Metrics(t *testing.T) {
 	d := newDaemon(t)

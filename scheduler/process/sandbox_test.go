@@ -1,6 +1,7 @@
 package process
 
 import (
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,6 +14,12 @@ import (
 // working folder, and gives what it wrote.
 func sandboxed(t *testing.T, user uint32, program string) (ml.Exit, string) {
 	t.Helper()
+	return inSandbox(t, &ml.Sandbox{User: user}, program)
+}
+
+func inSandbox(t *testing.T, box *ml.Sandbox, program string) (ml.Exit, string) {
+	t.Helper()
+	user := box.User
 	own, err := os.MkdirTemp("", "own")
 	if err != nil {
 		t.Fatal(err)
@@ -30,7 +37,8 @@ func sandboxed(t *testing.T, user uint32, program string) (ml.Exit, string) {
 	s := open(t, "none")
 	p := shell(program)
 	p.Dir = own
-	p.Sandbox = &ml.Sandbox{User: user, Write: []string{own}, Temp: temp}
+	box.Write, box.Temp = []string{own}, temp
+	p.Sandbox = box
 	if err := s.Start(t.Context(), testID, p); err != nil {
 		t.Fatal(err)
 	}
@@ -90,6 +98,24 @@ func TestSandbox_OtherFiles(t *testing.T) {
 	}
 	if b, err := os.ReadFile(secret); string(b) != "hidden" {
 		t.Errorf("the file is %q, %v", b, err)
+	}
+}
+
+func TestSandbox_Offline(t *testing.T) {
+	if landlockVersion() < 4 {
+		t.Skip("this kernel's landlock knows no network")
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	connect := "exec bash -c 'exec 3<>/dev/tcp/" + strings.Replace(l.Addr().String(), ":", "/", 1) + "'"
+	for _, offline := range []bool{false, true} {
+		exit, out := inSandbox(t, &ml.Sandbox{Offline: offline}, connect)
+		if (exit.Code != 0) != offline {
+			t.Errorf("offline %v: %+v, %q", offline, exit, out)
+		}
 	}
 }
 
