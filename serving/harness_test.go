@@ -61,12 +61,13 @@ func workerMain(args []string) int {
 type textModel struct {
 	scale      float32
 	fifo       string
+	dies       bool
 	signatures map[string]*tensor.Signature
 }
 
 // loadText reads a textModel: "half_plus_two", "two_plus_two" (the scale is 1),
 // "blocks FIFO" (7 waits until FIFO was written), "broken" (does not load),
-// "exits" (the process ends).
+// "exits" (the process ends), "dies" (7 ends the process).
 func loadText(_ context.Context, dir string, _ worker.Threads) (worker.Servable, error) {
 	b, err := os.ReadFile(filepath.Join(dir, "saved_model.pb"))
 	if err != nil {
@@ -84,6 +85,8 @@ func loadText(_ context.Context, dir string, _ worker.Threads) (worker.Servable,
 		m.scale = 1
 	case "blocks":
 		m.fifo = rest
+	case "dies":
+		m.dies = true
 	case "exits":
 		os.Exit(3)
 	default:
@@ -100,6 +103,9 @@ func (m *textModel) Run(_ context.Context, _ *tensor.Signature, in map[string]*t
 	y := &tensor.Tensor{DType: tensor.Float32, Shape: x.Shape}
 	for i := 0; i < len(x.Data); i += 4 {
 		v := math.Float32frombits(binary.NativeEndian.Uint32(x.Data[i:]))
+		if v == 7 && m.dies {
+			os.Exit(4)
+		}
 		if v == 7 && m.fifo != "" {
 			if _, err := os.ReadFile(m.fifo); err != nil {
 				return nil, err

@@ -27,6 +27,9 @@ func (m *Manager) Lend(project, model, version string, method frame.Method) (Loa
 		if p == nil {
 			return Loan{}, false
 		}
+		if p.quarantine.holds() {
+			return Loan{}, false // requests must be looked at
+		}
 		link, epoch := p.lender()
 		// A change of the routes in between may have come before the epoch.
 		if m.routes.Load() == before {
@@ -47,7 +50,7 @@ func (k *keeper) link(ctx context.Context, folder string) *handover.Link {
 	if k.m.o.Returned == nil {
 		return nil
 	}
-	l, err := handover.Dial(ctx, folder, handover.Options{Back: k.m.o.Returned, Unanswered: unanswered})
+	l, err := handover.Dial(ctx, folder, handover.Options{Back: k.m.o.Returned, Died: k.pool.quarantine.suspect, Unanswered: unanswered})
 	if err == nil {
 		return l
 	}

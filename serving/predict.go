@@ -50,6 +50,12 @@ func (m *Manager) Predict(ctx context.Context, r PredictRequest) (PredictRespons
 			return PredictResponse{}, err
 		}
 	}
+	way, err := p.quarantine.enter(r.Body)
+	if err != nil {
+		return PredictResponse{}, err
+	}
+	died := false
+	defer func() { p.quarantine.leave(way, r.Body, died) }()
 	now := time.Now()
 	c, err := p.acquire(ctx, now)
 	if err != nil {
@@ -57,6 +63,7 @@ func (m *Manager) Predict(ctx context.Context, r PredictRequest) (PredictRespons
 	}
 	f, err := c.exchange(ctx, r, now, m.o.Timeout)
 	if err != nil {
+		died = c.broken && ml.KindOf(err) == ml.Unavailable
 		c.giveBack()
 		return PredictResponse{}, err
 	}

@@ -38,10 +38,11 @@ type house struct {
 	post  *handover.Post
 	seats chan lent
 	backs chan returned
+	died  chan []handover.Body
 }
 
 func newHouse(t *testing.T) *house {
-	h := &house{t: t, dir: t.TempDir(), seats: make(chan lent, 16), backs: make(chan returned, 16)}
+	h := &house{t: t, dir: t.TempDir(), seats: make(chan lent, 16), backs: make(chan returned, 16), died: make(chan []handover.Body, 16)}
 	var err error
 	if h.post, err = handover.Listen(h.dir, func(s *handover.Seat, read []byte) { h.seats <- lent{s, string(read)} }); err != nil {
 		t.Fatal(err)
@@ -62,6 +63,7 @@ func (h *house) dial() *handover.Link {
 	h.t.Helper()
 	l, err := handover.Dial(h.t.Context(), h.dir, handover.Options{
 		Back:       func(c *net.TCPConn, read []byte, refused bool) { h.backs <- returned{c, string(read), refused} },
+		Died:       func(bodies []handover.Body) { h.died <- bodies },
 		Unanswered: func(method uint8, last bool) []byte { return fmt.Appendf(nil, "sorry %d %v\n", method, last) },
 	})
 	if err != nil {
@@ -206,7 +208,7 @@ func TestLink_WorkerDies(t *testing.T) {
 	}{
 		"idle":                       {func(s *handover.Seat) { s.Mark(handover.Idle) }, "", true},
 		"reading":                    {func(s *handover.Seat) {}, "sorry 7 true\n", false},
-		"running":                    {func(s *handover.Seat) { s.Mark(handover.Running) }, "sorry 7 false\n", true},
+		"running":                    {func(s *handover.Seat) { s.Run([]byte("body")) }, "sorry 7 false\n", true},
 		"answering, nothing written": {func(s *handover.Seat) { s.Announce(7) }, "sorry 7 false\n", true},
 		"answering, all written": {func(s *handover.Seat) {
 			s.Mark(handover.Running)
@@ -223,6 +225,9 @@ func TestLink_WorkerDies(t *testing.T) {
 			client, seat := h.lend(h.dial())
 			test.leave(seat)
 			h.post.Hangup()
+			if ran := await(t, h.died); (len(ran) == 1 && ran[0] == handover.BodyOf([]byte("body"))) != (name == "running") {
+				t.Errorf("with the worker ran %v", ran)
+			}
 			if test.goesOn {
 				back := await(t, h.backs)
 				say(t, back.conn, "on\n")

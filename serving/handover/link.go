@@ -16,6 +16,9 @@ type Options struct {
 	// Back takes a connection that is the daemon's again, with what was read of the
 	// next request. One that was refused must not be lent again with that request.
 	Back func(c *net.TCPConn, read []byte, refused bool)
+	// Died hears of the requests that ran when the worker died, before connections
+	// are given back.
+	Died func(bodies []Body)
 	// Unanswered gives the whole HTTP answer to a request, asked by a method, whose
 	// worker died; last says that it is to close the connection.
 	Unanswered func(method uint8, last bool) []byte
@@ -236,12 +239,19 @@ func (l *Link) end() {
 	lent, abandoned := l.lent, l.ended
 	l.lent, l.ended = map[uint32]lentConn{}, true
 	states := make(map[uint32]State, len(lent))
+	var ran []Body
 	for slot := range lent {
+		if l.page.state(slot) == Running {
+			ran = append(ran, Body{l.page.load(slot, wordSum), l.page.load(slot, wordSize)})
+		}
 		states[slot] = l.stateOf(slot, lent[slot])
 	}
 	l.page.unmap()
 	l.page = nil
 	l.mu.Unlock()
+	if !abandoned {
+		l.o.Died(ran)
+	}
 	for slot, c := range lent {
 		if abandoned {
 			unix.Close(c.fd) // the worker goes on with it

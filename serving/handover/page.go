@@ -24,8 +24,9 @@ const (
 )
 
 // The page is an array of 32-bit words: the epoch, the time of the last request,
-// then three per connection: its state, how many bytes of answers the worker has
-// written on it, and how many it will be with the answer under way.
+// then five per connection: its state, how many bytes of answers the worker has
+// written on it, how many it will be with the answer under way, and the Body of the
+// request that runs.
 const (
 	wordEpoch = 0
 	wordUsed  = 1
@@ -34,9 +35,11 @@ const (
 	wordState   = 0
 	wordWritten = 1
 	wordWanted  = 2
-	seatWords   = 3
+	wordSum     = 3
+	wordSize    = 4
+	seatWords   = 5
 
-	pageSize = 256 << 10
+	pageSize = 512 << 10
 	maxSeats = (pageSize/4 - firstSeat) / seatWords
 )
 

@@ -53,6 +53,15 @@ func (s *Seat) Mark(state State) {
 	s.line.page.setState(s.slot, state)
 }
 
+// Run marks that the request with this body, which has been read whole, runs, so that
+// the daemon knows it should the worker die of it.
+func (s *Seat) Run(body []byte) {
+	b := BodyOf(body)
+	s.line.page.store(s.slot, wordSum, b.Sum)
+	s.line.page.store(s.slot, wordSize, b.Size)
+	s.Mark(Running)
+}
+
 // Read reads what the client sends, as net.Conn's Read does.
 func (s *Seat) Read(p []byte) (int, error) {
 	s.buf, s.n, s.errno = p, 0, 0

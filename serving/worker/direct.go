@@ -149,7 +149,7 @@ func (c *directConn) serve() {
 			return
 		}
 		if c.have == end {
-			c.seat.Mark(handover.Running)
+			c.seat.Run(c.buf[head.Size:end])
 		}
 		if !c.answer(&head, c.buf[head.Size:end]) {
 			return

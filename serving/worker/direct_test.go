@@ -36,6 +36,7 @@ func (r *running) door() *door {
 	var err error
 	d.link, err = handover.Dial(r.t.Context(), r.dir, handover.Options{
 		Back: func(c *net.TCPConn, read []byte, refused bool) { d.backs <- back{c, string(read), refused} },
+		Died: func([]handover.Body) {},
 		Unanswered: func(method uint8, last bool) []byte {
 			return handover.AppendError(nil, frame.Method(method), handover.ErrDied(nil), last)
 		},
