@@ -16,7 +16,8 @@ const maxIdle = 64
 // flight, while there is a worker, and a sentence about why not while there is
 // none.
 type pool struct {
-	max int
+	version string // its name
+	max     int
 
 	mu       sync.Mutex
 	folder   string // of the worker that answers, empty if none does

@@ -42,6 +42,8 @@ type Handlers struct {
 	ML, Logging, Storage, Hearth http.Handler
 	// TFServing answers /v1/models/…, TensorFlow Serving's API.
 	TFServing http.Handler
+	// GRPC answers connections that speak HTTP/2.
+	GRPC GRPC
 	// BucketExists reports whether the first segment of a path is a bucket. It
 	// is asked for paths that are nobody else's.
 	BucketExists func(bucket string) bool

@@ -51,22 +51,26 @@ func shownVersion(name string) string {
 // status tells how far the versions are that the address means: all of a model's,
 // the newest first, if it names none.
 func (a *api) status(w http.ResponseWriter, _ *http.Request, to address) error {
-	statuses := []versionStatus{}
-	if to.version == "" && to.label == "" {
-		err := each(a.Reader, a.Project, to.model, func(v *ml.Version) { statuses = append(statuses, statusOf(v)) })
-		if err != nil {
-			return err
-		}
-		slices.Reverse(statuses)
-	} else {
-		v, err := a.version(to)
-		if err != nil {
-			return err
-		}
-		statuses = append(statuses, statusOf(v))
+	statuses, err := a.statuses(to)
+	if err != nil {
+		return err
 	}
 	writeJSON(w, http.StatusOK, map[string]any{"model_version_status": statuses})
 	return nil
+}
+
+func (a *api) statuses(to address) ([]versionStatus, error) {
+	statuses := []versionStatus{}
+	if to.version == "" && to.label == "" {
+		err := each(a.Reader, a.Project, to.model, func(v *ml.Version) { statuses = append(statuses, statusOf(v)) })
+		slices.Reverse(statuses)
+		return statuses, err
+	}
+	v, err := a.version(to)
+	if err != nil {
+		return nil, err
+	}
+	return append(statuses, statusOf(v)), nil
 }
 
 // version reads the version that an address names.
