@@ -6,8 +6,6 @@ import (
 	"os"
 	"time"
 
-	"google.golang.org/grpc"
-
 	"hearth/appliance/api"
 	"hearth/appliance/api/gcsv1"
 	"hearth/appliance/api/hearthv1"
@@ -133,9 +131,7 @@ func (a *Appliance) mount(context.Context) error {
 			Project: Project, Reader: a.db, Predictor: a.serving, MaxBody: int64(a.config.Predict.MaxBody),
 		}),
 		GRPC: api.GRPC{
-			Register: func(r grpc.ServiceRegistrar) {
-				tfserving.RegisterGRPC(r, tfserving.Options{Project: Project, Reader: a.db, Predictor: a.serving})
-			},
+			Register:    tfserving.NewGRPC(tfserving.Options{Project: Project, Reader: a.db, Predictor: a.serving}),
 			Descriptors: tfserving.Descriptors(), MaxMessage: int(a.config.Predict.MaxBody),
 		},
 		Logging: loggingv2.New(loggingv2.Options{HasProject: hasProject, Entries: a.logs}),

@@ -21,20 +21,22 @@ const (
 // are the worker's business.
 type call func(a *api, ctx context.Context, request []byte) (mem.BufferSlice, error)
 
-// RegisterGRPC puts TensorFlow Serving's gRPC services over the models of one
-// project on a server, whose codec must give and take a mem.BufferSlice as it is.
-// o.MaxBody is the server's affair there.
-func RegisterGRPC(r grpc.ServiceRegistrar, o Options) {
+// NewGRPC makes TensorFlow Serving's gRPC services over the models of one project:
+// a function that puts them on a server, whose codec must give and take a
+// mem.BufferSlice as it is. o.MaxBody is the server's affair there.
+func NewGRPC(o Options) func(grpc.ServiceRegistrar) {
 	a := &api{o}
 	const ask = "ask with Predict and a signature_name"
-	register(r, a, predictionService, map[string]call{
-		"Predict": (*api).grpcPredict, "GetModelMetadata": (*api).grpcMetadata,
-		"Classify": unanswered(ask), "Regress": unanswered(ask), "MultiInference": unanswered(ask),
-	})
-	register(r, a, modelService, map[string]call{
-		"GetModelStatus":            (*api).grpcStatus,
-		"HandleReloadConfigRequest": unanswered("versions are created and deleted by the API of ml.googleapis.com"),
-	})
+	return func(r grpc.ServiceRegistrar) {
+		register(r, a, predictionService, map[string]call{
+			"Predict": (*api).grpcPredict, "GetModelMetadata": (*api).grpcMetadata,
+			"Classify": unanswered(ask), "Regress": unanswered(ask), "MultiInference": unanswered(ask),
+		})
+		register(r, a, modelService, map[string]call{
+			"GetModelStatus":            (*api).grpcStatus,
+			"HandleReloadConfigRequest": unanswered("versions are created and deleted by the API of ml.googleapis.com"),
+		})
+	}
 }
 
 func register(r grpc.ServiceRegistrar, a *api, service string, calls map[string]call) {

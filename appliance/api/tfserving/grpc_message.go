@@ -6,7 +6,6 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"hearth/ml"
-	"hearth/serving/tensor"
 )
 
 // Field numbers of tensorflow.serving's messages. Every request has its model_spec
@@ -40,6 +39,9 @@ const (
 // signatureDef is the only metadata that there is.
 const signatureDef = "signature_def"
 
+// defaultSignature is the one that a PredictRequest without a name means.
+const defaultSignature = "serving_default"
+
 // spec is a ModelSpec.
 type spec struct {
 	address
@@ -56,7 +58,7 @@ func (s *spec) version(name string) { s.number, s.numbered = number(name) }
 func (s *spec) answeredBy(version string) {
 	s.version(version)
 	if s.signature == "" {
-		s.signature = tensor.DefaultSignature
+		s.signature = defaultSignature
 	}
 }
 
