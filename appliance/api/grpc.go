@@ -94,10 +94,12 @@ func isGRPC(c *net.TCPConn, first byte) bool {
 	var b [len(begin)]byte
 	var n int
 	err = raw.Read(func(fd uintptr) bool {
-		var err error
-		n, _, err = unix.Recvfrom(int(fd), b[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
-		again := errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EINTR)
-		return !again && (n <= 0 || n == len(b) || string(b[:n]) != begin[:n])
+		err := error(unix.EINTR)
+		for errors.Is(err, unix.EINTR) {
+			n, _, err = unix.Recvfrom(int(fd), b[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
+		}
+		// What has come may be too little to tell.
+		return !errors.Is(err, unix.EAGAIN) && (n <= 0 || n == len(b) || string(b[:n]) != begin[:n])
 	})
 	return err == nil && n == len(b) && string(b[:]) == begin
 }
