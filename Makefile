@@ -22,6 +22,7 @@ TEST_RUNTIME := $(TEST_RUNTIMES)/2.21
 TEST_OTHER_RUNTIMES := $(foreach v,2.21-keras2 2.15 1.15,$(TEST_RUNTIMES)/$(v)/runtime.json)
 TEST_MODELS := $(ROOT)/build/models
 TEST_CLIENTS := $(ROOT)/build/clients
+TEST_TFSERVING := $(ROOT)/build/tfserving
 TEST_GOSTORAGE := $(ROOT)/build/gostorage
 TEST_MINIO := $(ROOT)/build/minio/minio
 MINIO_VERSION := v0.0.0-20260212201848-7aac2a2c5b7c
@@ -29,6 +30,7 @@ export HEARTH_TEST_BINARY := $(ROOT)/bin/hearth
 export HEARTH_TEST_RUNTIMES := $(TEST_RUNTIMES)
 export HEARTH_TEST_MODELS := $(TEST_MODELS)
 export HEARTH_TEST_CLIENTS := $(TEST_CLIENTS)
+export HEARTH_TEST_TFSERVING := $(TEST_TFSERVING)
 export HEARTH_TEST_GOSTORAGE := $(TEST_GOSTORAGE)
 export HEARTH_TEST_MINIO := $(TEST_MINIO)
 TEST_ENV = HEARTH_TEST_TENSORFLOW="$$(echo $(TEST_RUNTIME)/lib/python3*/site-packages/tensorflow)"
@@ -51,7 +53,7 @@ run: ## from nothing to an answered prediction, then keep serving
 test: test-setup ## all tests, with everything they need; what is skipped is named
 	@$(TEST_ENV) go tool -modfile=tools/go.mod gotestsum --format pkgname -- -race -timeout 30m ./...
 
-test-setup: build $(TEST_RUNTIME)/runtime.json $(TEST_OTHER_RUNTIMES) $(TEST_MODELS)/.made $(TEST_CLIENTS)/.made $(TEST_GOSTORAGE) $(TEST_MINIO)
+test-setup: build $(TEST_RUNTIME)/runtime.json $(TEST_OTHER_RUNTIMES) $(TEST_MODELS)/.made $(TEST_CLIENTS)/.made $(TEST_TFSERVING)/.made $(TEST_GOSTORAGE) $(TEST_MINIO)
 
 test-gpu: ## what the driver says of this machine's GPUs, by the real library
 	@go test -count=1 -v -run TestHost ./gpu/
@@ -88,6 +90,12 @@ $(TEST_CLIENTS)/.made: tests/clients/requirements.txt
 	@$(TEST_CLIENTS)/bin/python -m pip install --quiet -r $<
 	@touch $@
 
+# It asks for a TensorFlow of its own; the runtime's will do.
+$(TEST_TFSERVING)/.made: tests/clients/tfserving/requirements.txt | $(TEST_RUNTIME)/runtime.json
+	@echo "installing TensorFlow Serving's client for the tests"
+	@$(TEST_RUNTIME)/bin/python -m pip install --quiet --no-deps --upgrade --target $(TEST_TFSERVING) -r $<
+	@touch $@
+
 $(TEST_GOSTORAGE): $(wildcard $(ROOT)/tests/clients/gostorage/*)
 	@echo "building the tests' program with Google's storage client for Go"
 	@CGO_ENABLED=0 go build -C $(ROOT)/tests/clients/gostorage -o $@ .
@@ -114,7 +122,7 @@ fuzz: tensorflow-binding ## each fuzz target for FUZZTIME
 
 env: tensorflow-binding ## exports for an editor or a bare `go test ./...`
 	@echo "export CGO_LDFLAGS='$(CGO_LDFLAGS)'"
-	@for v in BINARY RUNTIMES MODELS CLIENTS GOSTORAGE MINIO; do n=HEARTH_TEST_$$v; echo "export $$n='$${!n}'"; done
+	@for v in BINARY RUNTIMES MODELS CLIENTS TFSERVING GOSTORAGE MINIO; do n=HEARTH_TEST_$$v; echo "export $$n='$${!n}'"; done
 	@echo "export $(TEST_ENV)"
 
 clean: ## what make has made; DATA stays

@@ -131,6 +131,10 @@ func (a *Appliance) mount(context.Context) error {
 		TFServing: tfserving.New(tfserving.Options{
 			Project: Project, Reader: a.db, Predictor: a.serving, MaxBody: int64(a.config.Predict.MaxBody),
 		}),
+		GRPC: api.GRPC{
+			Register:    tfserving.NewGRPC(tfserving.Options{Project: Project, Reader: a.db, Predictor: a.serving}),
+			Descriptors: tfserving.Descriptors(), MaxMessage: int(a.config.Predict.MaxBody),
+		},
 		Logging: loggingv2.New(loggingv2.Options{HasProject: hasProject, Entries: a.logs}),
 		Storage: gcsv1.New(gcsv1.Options{
 			Store: a.objects, PlainBase: "http://" + a.door.Addr().String(), Log: a.component("storage"),

@@ -17,6 +17,7 @@ const maxIdle = 64
 // flight, while there is a worker, and a sentence about why not while there is
 // none.
 type pool struct {
+	version    string // its name
 	max        int
 	quarantine quarantine
 

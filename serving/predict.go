@@ -28,6 +28,8 @@ type PredictRequest struct {
 // PredictResponse is the answer as the client is to get it, which may well be
 // an error that the request is to blame for.
 type PredictResponse struct {
+	// Version is the name of the one that answered.
+	Version     string
 	Status      int
 	ContentType string
 	// Timing is the value of a Server-Timing header, empty if the worker gave none.
@@ -67,7 +69,7 @@ func (m *Manager) Predict(ctx context.Context, r PredictRequest) (PredictRespons
 		c.giveBack()
 		return PredictResponse{}, err
 	}
-	response := PredictResponse{Status: f.Status, ContentType: "application/json", Body: f.Body, Release: c.giveBack}
+	response := PredictResponse{Version: p.version, Status: f.Status, ContentType: "application/json", Body: f.Body, Release: c.giveBack}
 	if len(f.Head) > 0 {
 		response.ContentType, response.Timing, _ = strings.Cut(string(f.Head), "\n")
 	}

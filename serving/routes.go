@@ -80,6 +80,7 @@ func (m *Manager) poolLocked(k key) *pool {
 	p := m.pools[k]
 	if p == nil {
 		p = newPool(m.o.MaxInFlight)
+		p.version = k.version
 		m.pools[k] = p
 	}
 	return p

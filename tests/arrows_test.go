@@ -53,6 +53,7 @@ var soleImporters = map[string]string{
 	"github.com/NVIDIA/go-nvml":         "gpu",
 	"github.com/tensorflow/tensorflow/": "serving/tensorflow",
 	"github.com/minio/minio-go":         "storage/object",
+	"google.golang.org/grpc":            "appliance/api",
 	"github.com/urfave/cli":             "cli",
 	"github.com/schollz/progressbar":    "cli",
 }

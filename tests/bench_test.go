@@ -135,7 +135,7 @@ func readNumber(t testing.TB, path string) float64 {
 // net/http echo in another process and the session run alone, interleaved.
 func BenchmarkPredict(b *testing.B) {
 	d := newDaemon(b)
-	echo := startEcho(b)
+	echo := startEcho(b, "HEARTH_BENCH_ECHO")
 	for _, model := range []string{"half_plus_two", "mlp_784_512_512_10"} {
 		d.model(model, model)
 		body, err := os.ReadFile(filepath.Join(fromEnv(b, "HEARTH_TEST_MODELS"), model, "request_b1.json"))
@@ -255,11 +255,12 @@ func session(b *testing.B, model string, body []byte) func() {
 	}
 }
 
-// startEcho runs a bare net/http echo in a process of its own, as the daemon is.
-func startEcho(b *testing.B) string {
+// startEcho runs a bare echo, of net/http or gRPC by the variable's name, in a
+// process of its own, as the daemon is.
+func startEcho(b *testing.B, variable string) string {
 	addr := freeAddress(b)
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), "HEARTH_BENCH_ECHO="+addr)
+	cmd.Env = append(os.Environ(), variable+"="+addr)
 	out, err := cmd.StdoutPipe()
 	check(b, err)
 	check(b, cmd.Start())
@@ -274,6 +275,13 @@ func TestMain(m *testing.M) {
 		l, err := net.Listen("tcp", os.Getenv("HEARTH_BENCH_ADDR"))
 		if err == nil {
 			err = runFloor(l, spec)
+		}
+		panic(err)
+	}
+	if addr := os.Getenv("HEARTH_BENCH_GRPC"); addr != "" {
+		l, err := net.Listen("tcp", addr)
+		if err == nil {
+			err = serveEchoGRPC(l)
 		}
 		panic(err)
 	}

@@ -78,9 +78,11 @@ func isUploadSession(r *http.Request) bool {
 	return strings.Contains(r.URL.RawQuery, "upload_id=") && r.URL.Query().Get("upload_id") != ""
 }
 
-func errUnauthenticated(r *http.Request) error {
+// errUnauthenticated is for a request that has credentials which are not known, or
+// has none.
+func errUnauthenticated(has bool) error {
 	const how = `Send the owner's token as "Authorization: Bearer TOKEN": "hearth token" prints it, and eval "$(hearth env --for gcloud)" hands it to gcloud.`
-	if r.Header.Get("Authorization") == "" {
+	if !has {
 		return ml.Errorf(ml.Unauthenticated, "The request has no credentials. %s", how)
 	}
 	return ml.Errorf(ml.Unauthenticated, "The credentials of the request are not known here. %s", how)

@@ -136,10 +136,16 @@ func (a *authority) writeBundle() error {
 	return writeFile(a.bundlePath(), bundle, 0o644)
 }
 
+// protocolHTTP2 is HTTP/2's name in TLS.
+const protocolHTTP2 = "h2"
+
 // config is what the server's end of TLS uses.
 func (a *authority) config() *tls.Config {
 	return &tls.Config{
-		MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}, GetCertificate: a.current,
+		MinVersion: tls.VersionTLS12, GetCertificate: a.current,
+		// The first one that the client knows too: clients of gRPC know HTTP/2 only,
+		// all others have HTTP/1.1.
+		NextProtos: []string{"http/1.1", protocolHTTP2},
 		// TensorFlow opens a connection for each request: they never get past the
 		// small records with which Go begins.
 		DynamicRecordSizingDisabled: true,

@@ -34,7 +34,7 @@ func BenchmarkServer_ServeHTTP(b *testing.B) {
 func frontDoor() func() {
 	nothing := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
 	s := &Server{o: Options{Auth: testAuth{}}, log: zerolog.Nop()}
-	s.Mount(Handlers{ML: nothing})
+	s.Mount(Handlers{GRPC: said(echoCaller), ML: nothing})
 	s.hosts = newHosts(nil, &net.TCPAddr{})
 	r := httptest.NewRequest("POST", "/v1/projects/hearth/models/m:predict", nil)
 	r.Host = "127.0.0.1:8080"

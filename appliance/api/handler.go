@@ -61,9 +61,9 @@ func (s *Server) admit(r *http.Request, l *link) (http.Handler, error) {
 		// The URI itself is the credential: its id cannot be guessed.
 		return to.handler, nil
 	case !known:
-		return nil, errUnauthenticated(r)
+		return nil, errUnauthenticated(r.Header.Get("Authorization") != "")
 	case !p.Owner && to.who == owner:
-		return nil, ml.Errorf(ml.PermissionDenied, "%s may use the bucket of its project and nothing else.", p)
+		return nil, errOnlyBucket(p)
 	}
 	l.principal = p
 	return to.handler, nil
@@ -81,7 +81,15 @@ func (s *Server) checkHost(r *http.Request, host string) error {
 		}
 		return ml.Errorf(ml.PermissionDenied, "This proxy answers for Google's hosts, and tunnels to others by CONNECT only: not %q.", r.URL.Host)
 	}
+	return errNotOurName(host)
+}
+
+func errNotOurName(host string) error {
 	return ml.Errorf(ml.PermissionDenied, "%q is not a name of this server. Its names are set in the configuration.", host)
+}
+
+func errOnlyBucket(p ml.Principal) error {
+	return ml.Errorf(ml.PermissionDenied, "%s may use the bucket of its project and nothing else.", p)
 }
 
 // checkOrigin refuses requests that a browser makes for a page of another

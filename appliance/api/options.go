@@ -47,6 +47,8 @@ type Handlers struct {
 	// Lend finds who may take the connection of a request, nil if nobody; the caller
 	// may make the request. It may be nil.
 	Lend func(r *http.Request) Loan
+	// GRPC answers connections that speak HTTP/2.
+	GRPC GRPC
 	// BucketExists reports whether the first segment of a path is a bucket. It
 	// is asked for paths that are nobody else's.
 	BucketExists func(bucket string) bool

@@ -8,9 +8,11 @@ import (
 	stdlog "log"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
+	"google.golang.org/grpc"
 
 	"hearth/appliance/api/gcemetadata"
 )
@@ -30,6 +32,9 @@ type Server struct {
 	ready *connQueue
 	ours  *connSet
 	http  *http.Server
+	// grpc takes over the connections that speak HTTP/2.
+	grpc      *grpc.Server
+	grpcReady *connQueue
 }
 
 // Listen opens the port and prepares the CA. Nothing is answered before [Server.Mount]
@@ -43,7 +48,7 @@ func Listen(o Options) (*Server, error) {
 		return nil, fmt.Errorf("listen on %s: %w", o.Address, err)
 	}
 	s := &Server{o: o, log: o.Log, listener: l.(*net.TCPListener), ours: newConnSet(), metadata: gcemetadata.New(o.Project)}
-	s.ready = newConnQueue(l.Addr())
+	s.ready, s.grpcReady = newConnQueue(l.Addr()), newConnQueue(l.Addr())
 	s.hosts = newHosts(o.Names, l.Addr())
 	if s.authority, err = openAuthority(o.TLSDir, o.Names); err != nil {
 		l.Close()
@@ -67,6 +72,7 @@ func Listen(o Options) (*Server, error) {
 func (s *Server) Mount(h Handlers) {
 	s.behind = h
 	s.paths = s.ownPaths()
+	s.grpc = s.newGRPC(h.GRPC)
 }
 
 // Addr is where the server listens.
@@ -91,8 +97,9 @@ func (s *Server) Run(ctx context.Context) error {
 	base, cancel := context.WithCancel(s.log.WithContext(context.WithoutCancel(ctx)))
 	defer cancel()
 	s.http.BaseContext = func(net.Listener) context.Context { return base }
-	served, accepted := make(chan error, 1), make(chan error, 1)
+	served, accepted := make(chan error, 2), make(chan error, 1)
 	go func() { served <- s.http.Serve(s.ready) }()
+	go func() { served <- s.grpc.Serve(s.grpcReady) }()
 	go func() { accepted <- s.accept(base) }()
 
 	var err error
@@ -105,11 +112,15 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	grace, done := context.WithTimeout(base, s.o.Grace)
 	defer done()
+	var calls sync.WaitGroup
+	calls.Go(func() { s.endGRPC(grace) })
 	if s.http.Shutdown(grace) != nil {
 		s.log.Warn().Dur("grace", s.o.Grace).Msg("requests were cut off at the end of their grace")
 		cancel()
 		s.http.Close()
 	}
+	calls.Wait()
+	<-served
 	<-served
 	s.ours.closeAll()
 	return err
@@ -139,7 +150,7 @@ func isTemporary(err error) bool {
 	return errors.As(err, &t) && t.Temporary()
 }
 
-// welcome tells plain HTTP from TLS and hands the connection on.
+// welcome tells HTTP/1.1, HTTP/2 and TLS apart and hands the connection on.
 func (s *Server) welcome(ctx context.Context, c *net.TCPConn) {
 	defer s.ours.remove(c)
 	first, err := firstByte(c)
@@ -147,11 +158,14 @@ func (s *Server) welcome(ctx context.Context, c *net.TCPConn) {
 		c.Close()
 		return
 	}
-	if first != tlsHandshake {
+	switch {
+	case first == tlsHandshake:
+		s.welcomeTLS(ctx, c, &link{})
+	case isGRPC(c, first):
+		s.grpcReady.put(c)
+	default:
 		s.ready.put(&lendable{TCPConn: c, s: s})
-		return
 	}
-	s.welcomeTLS(ctx, c, &link{})
 }
 
 // welcomeTLS ends TLS on c and hands on what is inside, known as l.
@@ -163,6 +177,10 @@ func (s *Server) welcomeTLS(ctx context.Context, c net.Conn, l *link) {
 	if err := t.HandshakeContext(ctx); err != nil {
 		s.log.Debug().Err(err).Stringer("client", c.RemoteAddr()).Msg("TLS handshake")
 		c.Close()
+		return
+	}
+	if negotiated(t) {
+		s.grpcReady.put(t)
 		return
 	}
 	state := t.ConnectionState()

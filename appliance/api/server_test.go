@@ -87,6 +87,7 @@ func startServer(t testing.TB, change func(*Options, *Handlers)) *testServer {
 		ML: say("ml"), TFServing: say("tfserving"), Logging: say("logging"), Storage: say("storage"), Hearth: say("hearth"),
 		BucketExists: func(b string) bool { return b == "bucket1" },
 		Ready:        func() error { return errors.New("jobs are being re-attached") },
+		GRPC:         said(echoCaller),
 	}
 	if change != nil {
 		change(&o, &h)

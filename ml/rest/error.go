@@ -102,7 +102,7 @@ func Object(err error) ErrorObject {
 	case errors.As(err, &tooBig):
 		return Object(TooLarge(tooBig.Limit))
 	}
-	e := visible(err)
+	e := Visible(err)
 	message := e.Message
 	if e.Field != "" {
 		message = fmt.Sprintf("Field: %s Error: %s", e.Field, e.Message)
@@ -110,8 +110,8 @@ func Object(err error) ErrorObject {
 	return object(e, Status(e.Kind), message)
 }
 
-// visible finds what may be shown of err.
-func visible(err error) *ml.Error {
+// Visible finds what may be shown of err, which is not nil.
+func Visible(err error) *ml.Error {
 	var e *ml.Error
 	switch {
 	case errors.As(err, &e):

@@ -271,16 +271,20 @@ func (c *column) unsigned(s *scanner) error {
 
 // append stores an integer in the size of the column's type.
 func (c *column) append(v uint64) {
-	switch c.spec.DType.Size() {
+	c.out.Data = appendSized(c.out.Data, c.spec.DType.Size(), v)
+}
+
+// appendSized appends the low bytes of v, as many as size says.
+func appendSized(dst []byte, size int, v uint64) []byte {
+	switch size {
 	case 1:
-		c.out.Data = append(c.out.Data, byte(v))
+		return append(dst, byte(v))
 	case 2:
-		c.out.Data = binary.NativeEndian.AppendUint16(c.out.Data, uint16(v))
+		return binary.NativeEndian.AppendUint16(dst, uint16(v))
 	case 4:
-		c.out.Data = binary.NativeEndian.AppendUint32(c.out.Data, uint32(v))
-	case 8:
-		c.out.Data = binary.NativeEndian.AppendUint64(c.out.Data, v)
+		return binary.NativeEndian.AppendUint32(dst, uint32(v))
 	}
+	return binary.NativeEndian.AppendUint64(dst, v)
 }
 
 func (c *column) str(s *scanner) error {

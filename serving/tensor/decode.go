@@ -17,6 +17,9 @@ type Request struct {
 	// Instances is how many instances the request held, 0 if it held whole
 	// tensors.
 	Instances int
+	// Outputs are the aliases of the outputs that the answer is to hold; none means
+	// all.
+	Outputs []string
 }
 
 // dialect is what the dialects of predict's JSON read differently.

@@ -38,6 +38,10 @@ func numbers(t DType, values ...float64) []byte {
 			b = order.AppendUint32(b, math.Float32bits(float32(v)))
 		case Float64:
 			b = order.AppendUint64(b, math.Float64bits(v))
+		case Float16:
+			b = order.AppendUint16(b, narrow(v, halfExponent, halfMantissa))
+		case BFloat16:
+			b = order.AppendUint16(b, narrow(v, bfloatExponent, bfloatMantissa))
 		case Int64:
 			b = order.AppendUint64(b, uint64(int64(v)))
 		case Int32:

@@ -6,7 +6,8 @@
 // [AppendPredictions] writes the answer. Both follow the dialect of AI Platform:
 // rows of "instances" in, rows of "predictions" out, each an object keyed by
 // output alias. [DecodeTFServing] and [AppendTFServing] do the same in the dialect
-// of TensorFlow Serving.
+// of TensorFlow Serving. [DecodeProto] and [AppendProto] are the messages of its
+// gRPC API.
 //
 // The package is pure Go and knows no TensorFlow beyond the numbers of its
 // element types.

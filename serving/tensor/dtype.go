@@ -6,7 +6,7 @@ import "fmt"
 // DataType enum.
 type DType int32
 
-// The element types that can cross JSON, and those that a signature may name
+// The element types that can cross the wire, and those that a signature may name
 // but a request cannot carry (see [DType.Supported]).
 const (
 	Invalid    DType = 0

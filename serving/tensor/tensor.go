@@ -123,7 +123,12 @@ func Select(signatures map[string]*Signature, name string) (*Signature, error) {
 		return s, nil
 	}
 	return nil, invalid("No signature found for signature key %s. The model has: %s.",
-		shorten(name), strings.Join(slices.Sorted(maps.Keys(signatures)), ", "))
+		shorten(name), listed(signatures))
+}
+
+// listed gives the keys of a map in order.
+func listed[V any](m map[string]V) string {
+	return strings.Join(slices.Sorted(maps.Keys(m)), ", ")
 }
 
 // shorten bounds what an error repeats of a request.

@@ -1,12 +1,6 @@
 package tensor
 
-import (
-	"maps"
-	"slices"
-	"strings"
-
-	"hearth/ml"
-)
+import "hearth/ml"
 
 // tfServing is the dialect of TensorFlow Serving's REST API.
 var tfServing = dialect{choose: selectNamed, columnar: true, everyInput: true, open: true}
@@ -19,7 +13,7 @@ func selectNamed(signatures map[string]*Signature, name string) (*Signature, err
 	if s, ok := signatures[name]; ok {
 		return s, nil
 	}
-	return nil, invalid("Serving signature key %q was not found. The model has: %s.", shorten(name), strings.Join(slices.Sorted(maps.Keys(signatures)), ", "))
+	return nil, invalid("Serving signature key %q was not found. The model has: %s.", shorten(name), listed(signatures))
 }
 
 // DecodeTFServing reads the body of a predict request of TensorFlow Serving's

@@ -11,7 +11,7 @@ import (
 
 // dialect is how one kind of client asks for predictions and is answered.
 type dialect struct {
-	// contentType of the answers.
+	// contentType of the answers, empty where there is no HTTP around them.
 	contentType string
 	decode      func(body []byte, signatures map[string]*tensor.Signature) (tensor.Request, error)
 	// encode appends the answer to dst.
@@ -45,5 +45,9 @@ var dialects = map[frame.Method]*dialect{
 		blame: func(dst []byte, e *ml.Error) ([]byte, int) {
 			return append(dst, rest.ErrorString(e.Message)...), rest.Status(e.Kind)
 		},
+	},
+	frame.GRPCPredict: {
+		decode: tensor.DecodeProto,
+		encode: tensor.AppendProto,
 	},
 }

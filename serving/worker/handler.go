@@ -38,7 +38,7 @@ func NewHandler(s Servable, inFlight, runs int, batches map[*tensor.Signature]in
 // Answer is what goes to the client.
 type Answer struct {
 	Status int // of HTTP
-	// ContentType of Body.
+	// ContentType of Body, empty for encoded messages.
 	ContentType string
 	Body        []byte
 	timing      timing
@@ -136,8 +136,11 @@ func errInternal() error { return ml.Errorf(ml.Internal, "Internal error encount
 
 // describe gives the signatures in a dialect.
 func (h *Handler) describe(method frame.Method, dst []byte) (Answer, error) {
-	if method == frame.TFServingMetadata {
+	switch method {
+	case frame.TFServingMetadata:
 		return Answer{Status: http.StatusOK, ContentType: jsonType, Body: tensor.AppendSignatures(dst, h.signatures)}, nil
+	case frame.GRPCMetadata:
+		return Answer{Status: http.StatusOK, Body: tensor.AppendProtoSignatures(dst, h.signatures)}, nil
 	}
 	return Answer{}, ml.Errorf(ml.Unimplemented, "The version's worker cannot answer this: it is older than the server.")
 }

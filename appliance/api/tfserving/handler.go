@@ -69,7 +69,7 @@ func (a *api) predict(w http.ResponseWriter, r *http.Request, to address) error 
 	if err != nil {
 		return err
 	}
-	answer, _, err := a.ask(r.Context(), to, serving.PredictRequest{Method: frame.TFServing, Timeout: timeout, Body: body})
+	answer, err := a.ask(r.Context(), to, serving.PredictRequest{Method: frame.TFServing, Timeout: timeout, Body: body})
 	if err != nil {
 		return err
 	}
@@ -96,13 +96,12 @@ func Predicts(r *http.Request) (model string, versions []string, ok bool) {
 	return to.model, versions, true
 }
 
-// ask finds the version that is meant and asks it; version is its name, empty for
-// the default one.
-func (a *api) ask(ctx context.Context, to address, q serving.PredictRequest) (answer serving.PredictResponse, version string, err error) {
+// ask finds the version that is meant and asks it.
+func (a *api) ask(ctx context.Context, to address, q serving.PredictRequest) (answer serving.PredictResponse, err error) {
 	q.Project, q.Model, q.Version = a.Project, to.model, to.version
 	if to.label != "" {
 		if q.Version, err = byLabel(a.Reader, a.Project, to.model, to.label); err != nil {
-			return answer, "", err
+			return answer, err
 		}
 	}
 	answer, err = a.Predictor.Predict(ctx, q)
@@ -112,7 +111,7 @@ func (a *api) ask(ctx context.Context, to address, q serving.PredictRequest) (an
 			answer, err = a.Predictor.Predict(ctx, q)
 		}
 	}
-	return answer, q.Version, err
+	return answer, err
 }
 
 // fail answers with an error in TensorFlow Serving's form.

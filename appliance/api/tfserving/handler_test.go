@@ -65,6 +65,9 @@ func (c *catalogue) Predict(_ context.Context, r serving.PredictRequest) (servin
 		return answer, ml.Errorf(ml.ResourceExhausted, "too many")
 	}
 	c.timeout = r.Timeout
+	if answer.Version = r.Version; r.Version == "" {
+		answer.Version = "1"
+	}
 	answer.Body = fmt.Appendf(nil, `{"asked": "%s/%s/%s %d %s"}`, r.Project, r.Model, r.Version, r.Method, r.Body)
 	if r.Method == frame.TFServingMetadata {
 		answer.Body = []byte(`{"signature_def": {}}`)

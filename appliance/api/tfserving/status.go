@@ -51,22 +51,26 @@ func shownVersion(name string) string {
 // status tells how far the versions are that the address means: all of a model's,
 // the newest first, if it names none.
 func (a *api) status(w http.ResponseWriter, _ *http.Request, to address) error {
-	statuses := []versionStatus{}
-	if to.version == "" && to.label == "" {
-		err := each(a.Reader, a.Project, to.model, func(v *ml.Version) { statuses = append(statuses, statusOf(v)) })
-		if err != nil {
-			return err
-		}
-		slices.Reverse(statuses)
-	} else {
-		v, err := a.version(to)
-		if err != nil {
-			return err
-		}
-		statuses = append(statuses, statusOf(v))
+	statuses, err := a.statuses(to)
+	if err != nil {
+		return err
 	}
 	writeJSON(w, http.StatusOK, map[string]any{"model_version_status": statuses})
 	return nil
+}
+
+func (a *api) statuses(to address) ([]versionStatus, error) {
+	statuses := []versionStatus{}
+	if to.version == "" && to.label == "" {
+		err := each(a.Reader, a.Project, to.model, func(v *ml.Version) { statuses = append(statuses, statusOf(v)) })
+		slices.Reverse(statuses)
+		return statuses, err
+	}
+	v, err := a.version(to)
+	if err != nil {
+		return nil, err
+	}
+	return append(statuses, statusOf(v)), nil
 }
 
 // version reads the version that an address names.
@@ -99,22 +103,13 @@ type modelSpec struct {
 
 // metadata shows the signatures of a version.
 func (a *api) metadata(w http.ResponseWriter, r *http.Request, to address) error {
-	answer, version, err := a.ask(r.Context(), to, serving.PredictRequest{Method: frame.TFServingMetadata})
+	answer, err := a.ask(r.Context(), to, serving.PredictRequest{Method: frame.TFServingMetadata})
 	if err != nil {
 		return err
 	}
 	defer answer.Release()
-	if version == "" {
-		m, err := a.Reader.Model(a.Project, to.model)
-		if err != nil {
-			return err
-		}
-		if m.DefaultVersion != nil {
-			version = ml.LastSegment(m.DefaultVersion.Name)
-		}
-	}
 	writeJSON(w, answer.Status, modelMetadata{
-		Spec:     modelSpec{Name: to.model, Version: shownVersion(version)},
+		Spec:     modelSpec{Name: to.model, Version: shownVersion(answer.Version)},
 		Metadata: map[string]json.RawMessage{"signature_def": answer.Body},
 	})
 	return nil

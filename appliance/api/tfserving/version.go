@@ -7,9 +7,8 @@ import (
 	"hearth/ml"
 )
 
-// Reader reads models and versions. NOT_FOUND for what is not there.
+// Reader reads versions. NOT_FOUND for what is not there.
 type Reader interface {
-	Model(project, id string) (*ml.Model, error)
 	Version(project, model, id string) (*ml.Version, error)
 	Versions(project, model string, pageSize int, pageToken string) (versions []*ml.Version, next string, err error)
 }
