@@ -19,6 +19,7 @@ import sys
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -261,7 +262,110 @@ def every_dtype(root):
     out.write_requests(column_tensors(dtypes), rows, [1, 2])
 
 
-MODELS = (half_plus_two, mlp, widedeep, every_dtype)
+class Wrapped(tf.Module):
+    """A Keras 3 model whose variables a tf.Module keeps as plain tf.Variables, without
+    which its SavedModel loads and then finds none of them."""
+
+    def __init__(self, model):
+        self.kept = [v.value for v in model.variables]
+        self.model = lambda *inputs: model(*inputs, training=False)
+
+
+def mobilenet(root):
+    """MobileNetV2, whose request as JSON lists is 150,000 numbers; a second signature
+    takes JPEG files."""
+    keras.utils.set_random_seed(37)
+    random = np.random.RandomState(37)
+    model = keras.applications.MobileNetV2(
+        weights=None, input_shape=(224, 224, 3), classes=1000, classifier_activation=None)
+    calibrate(model, random.uniform(-1, 1, (8, 224, 224, 3)).astype("f"))
+    model.layers[-1].kernel.assign(model.layers[-1].kernel * 3.0)
+
+    def decode(jpeg):
+        image = tf.io.decode_jpeg(jpeg, channels=3, dct_method="INTEGER_ACCURATE")
+        return tf.image.resize(tf.cast(image, tf.float32), [224, 224]) / 127.5 - 1.0
+
+    class MobileNet(Wrapped):
+        @tf.function(input_signature=[tf.TensorSpec([None, 224, 224, 3], tf.float32, name="input_1")])
+        def predict(self, input_1):
+            return {"probabilities": tf.nn.softmax(self.model(input_1))}
+
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image_bytes")])
+        def jpeg(self, image_bytes):
+            images = tf.map_fn(decode, image_bytes, fn_output_signature=tf.TensorSpec([224, 224, 3], tf.float32))
+            probabilities = tf.nn.softmax(self.model(images))
+            best = tf.math.top_k(probabilities, 5)
+            return {"scores": best.values, "classes": best.indices, "probabilities": probabilities}
+
+    out, m = Output(root, "mobilenetv2_224"), MobileNet(model)
+    out.save(m, {DEFAULT: m.predict, "serving_jpeg": m.jpeg})
+    images = [np.round(random.uniform(-1, 1, (224, 224, 3)), 3).tolist() for _ in range(2)]
+    out.write_requests(lambda batch: {"input_1": tf.constant(batch, tf.float32)}, images, [1, 2])
+    files = [{"b64": base64.b64encode(picture(n)).decode()} for n in range(8)]
+    out.write_requests(
+        lambda batch: {"image_bytes": tf.constant([base64.b64decode(i["b64"]) for i in batch])},
+        files, [1, 4, 8], signature="serving_jpeg")
+
+
+def calibrate(model, images):
+    """Sets the statistics of untrained batch normalisations to those of some images,
+    else the activations die out layer by layer and every answer is the same."""
+    layers = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    momentums = [layer.momentum for layer in layers]
+    for layer in layers:
+        layer.momentum = 0.0
+    model(tf.constant(images), training=True)
+    for layer, momentum in zip(layers, momentums):
+        layer.momentum = momentum
+
+
+def picture(n):
+    """The JPEG file of a pattern of 320 by 256 pixels."""
+    y, x = np.mgrid[0:256, 0:320]
+    colours = [(np.sin(x / (7.0 + n)) + 1) * 127, (np.cos(y / (5.0 + 2 * n)) + 1) * 127, (x * (n + 1) + y) % 256]
+    return tf.io.encode_jpeg(np.stack(colours, -1).astype(np.uint8), quality=90).numpy()
+
+
+def bert_tiny(root, layers=2, width=128, heads=2, words=30522, length=128):
+    """A text encoder of BERT's shape: three inputs of int32, attention, an embedding of
+    30,522 words."""
+    keras.utils.set_random_seed(53)
+    random = np.random.RandomState(53)
+    norm = lambda x: keras.layers.LayerNormalization(epsilon=1e-12)(x)
+    ids, mask, segments = (keras.Input((length,), dtype="int32") for _ in range(3))
+    position = keras.layers.Embedding(length, width)(keras.ops.arange(length)[None, :])
+    x = norm(keras.layers.Embedding(words, width)(ids) + keras.layers.Embedding(2, width)(segments) + position)
+    attend = keras.ops.cast(mask, "bool")[:, None, :]
+    for _ in range(layers):
+        x = norm(x + keras.layers.MultiHeadAttention(heads, width // heads)(x, x, attention_mask=attend))
+        x = norm(x + keras.layers.Dense(width)(keras.layers.Dense(4 * width, "gelu")(x)))
+    pooled = keras.layers.Dense(width, "tanh")(x[:, 0])
+    model = keras.Model([ids, mask, segments], [keras.layers.Dense(2)(pooled), pooled])
+
+    class BERT(Wrapped):
+        @tf.function(input_signature=[
+            tf.TensorSpec([None, length], tf.int32, name="input_ids"),
+            tf.TensorSpec([None, length], tf.int32, name="input_mask"),
+            tf.TensorSpec([None, length], tf.int32, name="segment_ids")])
+        def predict(self, input_ids, input_mask, segment_ids):
+            logits, pooled = self.model([input_ids, input_mask, segment_ids])
+            return {"logits": logits, "probabilities": tf.nn.softmax(logits), "pooled": pooled}
+
+    out, m = Output(root, "bert_tiny_128"), BERT(model)
+    out.save(m, {DEFAULT: m.predict})
+    texts = []
+    for _ in range(16):
+        n = int(random.randint(8, length))
+        texts.append({
+            "input_ids": [101] + random.randint(1000, words, n - 2).tolist() + [102] + [0] * (length - n),
+            "input_mask": [1] * n + [0] * (length - n),
+            "segment_ids": [0] * length,
+        })
+    columns = dict.fromkeys(("input_ids", "input_mask", "segment_ids"), tf.int32)
+    out.write_requests(column_tensors(columns), texts, [1, 8, 16])
+
+
+MODELS = (half_plus_two, mlp, widedeep, every_dtype, mobilenet, bert_tiny)
 
 
 def main():
