@@ -3,7 +3,8 @@ of requests and answers.
 
     python make.py OUTDIR [MODELS]
 
-Writes OUTDIR/NAME/1/, the SavedModel, and OUTDIR/NAME/cases.json. With MODELS, the folder
+Writes OUTDIR/NAME/1/, the SavedModel, and OUTDIR/NAME/cases.json, which what is made to
+fail has not. With MODELS, the folder
 of make_models.py, OUTDIR/NAME/cases.json for each of those too.
 """
 import glob
@@ -23,11 +24,13 @@ from cases import Cases, Model
 import estimators
 import keras_models
 import modules
+import poison
 import sessions
 
 EXPORTS = {
     "2.21": [keras_models.keras3_exported, keras_models.keras3_convolutions, modules.several_signatures,
-             sessions.simple_save, sessions.table_by_main_op],
+             sessions.simple_save, sessions.table_by_main_op,
+             poison.aborts, poison.never_returns, poison.unknown_operation, poison.keras3_by_saved_model],
     "2.21-keras2": [keras_models.keras2_saved, keras_models.keras2_convolutions],
     "2.15": [estimators.dnn_classifier, keras_models.keras2_saved, modules.several_signatures,
              sessions.simple_save, sessions.table_by_main_op],
@@ -61,7 +64,8 @@ class Export:
         return self.written
 
     def finish(self):
-        self.written.write(os.path.join(self.root, "cases.json"))
+        if self.written:
+            self.written.write(os.path.join(self.root, "cases.json"))
         shutil.rmtree(self.temporary)
 
 
