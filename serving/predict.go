@@ -56,8 +56,8 @@ func (m *Manager) Predict(ctx context.Context, r PredictRequest) (PredictRespons
 	if err != nil {
 		return PredictResponse{}, err
 	}
-	died := false
-	defer func() { p.quarantine.leave(way, r.Body, died) }()
+	became := answered
+	defer func() { p.quarantine.leave(way, r.Body, became) }()
 	now := time.Now()
 	c, err := p.acquire(ctx, now)
 	if err != nil {
@@ -65,7 +65,7 @@ func (m *Manager) Predict(ctx context.Context, r PredictRequest) (PredictRespons
 	}
 	f, err := c.exchange(ctx, r, now, m.o.Timeout)
 	if err != nil {
-		died = c.broken && ml.KindOf(err) == ml.Unavailable
+		became = c.fateOf(err)
 		c.giveBack()
 		return PredictResponse{}, err
 	}
@@ -113,6 +113,18 @@ func (c *conn) exchange(ctx context.Context, r PredictRequest, now time.Time, ti
 	}
 	c.broken = true
 	return f, &ml.Error{Kind: ml.Internal, Message: "The version's worker gave no answer that can be understood."}
+}
+
+// fateOf is what became of a request that ended in an error: one that broke the
+// connection may have been the worker's end, or go on there.
+func (c *conn) fateOf(err error) fate {
+	switch {
+	case c.broken && ml.KindOf(err) == ml.Unavailable:
+		return died
+	case c.broken:
+		return late
+	}
+	return answered
 }
 
 // explainBroken turns the error of a connection into what the client is told.

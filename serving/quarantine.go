@@ -1,6 +1,7 @@
 package serving
 
 import (
+	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -12,7 +13,8 @@ import (
 // quarantine keeps a request that kills its version's worker from doing it again and
 // again. Those that were with the worker when it died are suspects: each that comes
 // back is run with no other beside it, and is cleared if the worker survives. If it
-// does not, the request is refused from then on. It knows requests by their bodies.
+// does not, the request is refused from then on. One that was not answered in time may
+// still run, and end the worker later. It knows requests by their bodies.
 type quarantine struct {
 	// armed is true while there are suspects or refused ones; nothing is looked at
 	// otherwise.
@@ -21,6 +23,8 @@ type quarantine struct {
 	mu       sync.Mutex
 	suspects map[handover.Body]time.Time // and until when they are
 	refused  map[handover.Body]time.Time
+	// late are those that were not answered in time.
+	late map[handover.Body]lateRun
 	// beside is held by a suspect that runs, and shared by all others.
 	beside sync.RWMutex
 }
@@ -29,7 +33,14 @@ type quarantine struct {
 const (
 	suspectFor = time.Minute
 	refusedFor = time.Hour
+	lateFor    = 2 * time.Minute
 )
+
+// lateRun is what is known of a run that may still be under way.
+type lateRun struct {
+	alone bool
+	until time.Time
+}
 
 // pass is how a request was let in.
 type pass int
@@ -79,12 +90,23 @@ func (q *quarantine) look(b handover.Body, now time.Time) (suspect bool, err err
 	return suspect, nil
 }
 
-// leave ends what enter began; died says that the worker did meanwhile.
-func (q *quarantine) leave(p pass, body []byte, died bool) {
+// fate is what became of a request.
+type fate int
+
+const (
+	answered fate = iota
+	died          // the worker did
+	late          // there was no answer in time
+)
+
+// leave ends what enter began.
+func (q *quarantine) leave(p pass, body []byte, f fate) {
 	switch {
-	case died && p == alone:
+	case f == late:
+		q.noteLate(handover.BodyOf(body), p == alone)
+	case f == died && p == alone:
 		q.refuse(handover.BodyOf(body))
-	case died:
+	case f == died:
 		q.suspect([]handover.Body{handover.BodyOf(body)})
 	case p == alone:
 		q.clear(handover.BodyOf(body))
@@ -119,6 +141,35 @@ func (q *quarantine) refuse(b handover.Body) {
 		q.refused = map[handover.Body]time.Time{}
 	}
 	q.refused[b] = time.Now().Add(refusedFor)
+	q.armed.Store(true)
+}
+
+func (q *quarantine) noteLate(b handover.Body, alone bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	now := time.Now()
+	if q.late == nil {
+		q.late = map[handover.Body]lateRun{}
+	}
+	maps.DeleteFunc(q.late, func(_ handover.Body, r lateRun) bool { return now.After(r.until) })
+	q.late[b] = lateRun{alone, now.Add(lateFor)}
+}
+
+// ended is told that the worker has: the late ones may have been the reason.
+func (q *quarantine) ended() {
+	q.mu.Lock()
+	runs := q.late
+	q.late = nil
+	q.mu.Unlock()
+	for b, r := range runs {
+		switch {
+		case time.Now().After(r.until):
+		case r.alone:
+			q.refuse(b)
+		default:
+			q.suspect([]handover.Body{b})
+		}
+	}
 }
 
 func (q *quarantine) clear(b handover.Body) {

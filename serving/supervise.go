@@ -99,6 +99,7 @@ func (k *keeper) watch(ctx context.Context, w *workerProcess, delay time.Duratio
 	case exit := <-w.exit:
 		k.over = true
 		delay = respawn.Next(delay, time.Since(began))
+		k.pool.quarantine.ended()
 		k.pool.down("The version's worker ended and is being started again; try again.")
 		k.log.Error().Int("pid", w.pid).Str("exit", exit.Sentence()).Dur("again_in", delay).Msg("worker ended")
 	case <-ctx.Done():

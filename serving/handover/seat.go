@@ -16,7 +16,7 @@ import (
 const readSize = 64 << 10
 
 // Seat is a connection that the worker has been lent. It is for one goroutine,
-// [Seat.Interrupt] excepted.
+// [Seat.Interrupt] and [Seat.Abandon] excepted.
 type Seat struct {
 	// Method is what is asked on it.
 	Method uint8
@@ -127,6 +127,16 @@ func (s *Seat) WriteAnswer(p []byte) error {
 	}
 	page.store(s.slot, wordWritten, written+uint32(len(p)))
 	return nil
+}
+
+// Abandon says a last word to a client whose request still runs, and ends its side of
+// the connection. The daemon still takes the request for running, should the worker die
+// of it. Unlike the rest it may be called beside the goroutine that runs it.
+func (s *Seat) Abandon(answer []byte) {
+	_ = s.conn.SetWriteDeadline(time.Now().Add(apologyTime))
+	// A client that does not take it has gone.
+	_, _ = s.conn.Write(answer)
+	_ = s.conn.CloseWrite()
 }
 
 // SetReadDeadline is net.Conn's.

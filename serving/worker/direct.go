@@ -76,7 +76,7 @@ func (d *direct) take(s *handover.Seat, read []byte) {
 		return
 	}
 	defer d.remove(s)
-	c := &directConn{d: d, handler: h, seat: s, buf: read, have: len(read)}
+	c := &directConn{d: d, handler: h, seat: s, buf: read, have: len(read), told: make(chan struct{})}
 	c.serve()
 }
 
@@ -128,6 +128,9 @@ type directConn struct {
 	out  []byte
 	// headers is room for further lines of an answer's head.
 	headers []byte
+	// late runs tellLate if a request takes too long; told is closed when it has.
+	late *time.Timer
+	told chan struct{}
 }
 
 // Sizes of the buffers that a connection keeps while it is idle: many do, and most
@@ -283,7 +286,13 @@ func (c *directConn) answer(head *handover.Head, body []byte) bool {
 	if cap(c.out) < handover.HeadRoom {
 		c.out = make([]byte, handover.HeadRoom, firstBuffer)
 	}
+	c.startClock()
 	a, err := c.handler.Predict(frame.Method(c.seat.Method), now.Add(c.d.limits.Timeout), body, c.out[:handover.HeadRoom])
+	if !c.late.Stop() {
+		<-c.told
+		c.seat.Close()
+		return false
+	}
 	if err != nil {
 		return c.fail(err, false)
 	}
@@ -306,6 +315,21 @@ func (c *directConn) answer(head *handover.Head, body []byte) bool {
 	start := handover.HeadRoom - len(top)
 	copy(whole[start:], top)
 	return c.write(whole[start:])
+}
+
+// startClock has the client told if its request is not answered in time: a run of the
+// model may never return. Whoever stops the clock answers the client.
+func (c *directConn) startClock() {
+	if c.late == nil {
+		c.late = time.AfterFunc(c.d.limits.Timeout, c.tellLate)
+		return
+	}
+	c.late.Reset(c.d.limits.Timeout)
+}
+
+func (c *directConn) tellLate() {
+	defer close(c.told)
+	c.seat.Abandon(handover.AppendError(nil, frame.Method(c.seat.Method), errLate(), true))
 }
 
 // fail answers with an error in the form of the API that was asked.

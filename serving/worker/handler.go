@@ -100,7 +100,7 @@ func (h *Handler) answer(method frame.Method, began, deadline time.Time, body, d
 		return a, nil
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
-		return Answer{}, ml.Errorf(ml.DeadlineExceeded, "The prediction took longer than it may.")
+		return Answer{}, errLate()
 	}
 	h.log.Error().Err(err).Msg("predict ended with an internal error")
 	return Answer{}, errInternal()
@@ -130,6 +130,10 @@ func (h *Handler) predict(d *dialect, began, deadline time.Time, body, dst []byt
 // ErrTooMany is for a request over the bound of those in flight.
 func ErrTooMany(max int) error {
 	return ml.Errorf(ml.ResourceExhausted, "The version has %d requests in flight, as many as it may; try again.", max)
+}
+
+func errLate() error {
+	return ml.Errorf(ml.DeadlineExceeded, "The prediction took longer than it may.")
 }
 
 func errInternal() error { return ml.Errorf(ml.Internal, "Internal error encountered.") }
