@@ -57,7 +57,7 @@ func TestBadInput_IsRefusedAndChangesNothing(t *testing.T) {
 		"method not offered": {"/v1/projects/hearth:explain", `{}`, 501, "UNIMPLEMENTED", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			d := &daemon{t: t, data: d.data, addr: d.addr, token: d.token}
+			d := d.in(t)
 			got, body := d.call("POST", c.path, c.body)
 			code, status, message := apiError(t, body)
 			if got < 400 || got >= 600 || code != got || c.code != 0 && got != c.code || c.status != "" && status != c.status {
@@ -107,7 +107,7 @@ func TestBadInput_Predict(t *testing.T) {
 		"body too large": {"half", `{"instances":[` + strings.Repeat("1,", 40000) + `1]}`, 413, "65536"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			d := &daemon{t: t, data: d.data, addr: d.addr, token: d.token}
+			d := d.in(t)
 			got, body := d.raw("POST", "/v1/projects/hearth/models/"+c.model+":predict", c.body)
 			if got != c.code || !strings.Contains(string(body), c.want) {
 				t.Errorf("answered %d %s, want %d with %q", got, body, c.code, c.want)
@@ -118,37 +118,49 @@ func TestBadInput_Predict(t *testing.T) {
 }
 
 func TestBadInput_Version(t *testing.T) {
+	exports := filepath.Join(fromEnv(t, "HEARTH_TEST_EXPORTS"), "2.21")
 	d := newDaemon(t)
-	saved := filepath.Join(fromEnv(t, "HEARTH_TEST_MODELS"), "half_plus_two", "1")
 	d.must("storage", "buckets", "create", "gs://models")
 	d.must("models", "create", "m", "--regions", "us-central1")
-	broken := t.TempDir()
-	check(t, os.CopyFS(broken, os.DirFS(saved)))
-	data, err := filepath.Glob(filepath.Join(broken, "variables", "variables.data*"))
-	check(t, err)
-	check(t, os.Truncate(data[0], 3))
-	d.must("storage", "cp", "-r", broken+"/", "gs://models/truncated/")
-	garbled := t.TempDir()
-	check(t, os.WriteFile(filepath.Join(garbled, "saved_model.pb"), []byte("not a SavedModel"), 0o600))
-	d.must("storage", "cp", filepath.Join(garbled, "saved_model.pb"), "gs://models/garbled/saved_model.pb")
-	d.must("storage", "cp", filepath.Join(garbled, "saved_model.pb"), "gs://models/other/notes.txt")
-
+	for name, spoil := range map[string]func(dir string) error{
+		"truncated": func(dir string) error {
+			return os.Truncate(filepath.Join(dir, "variables", "variables.data-00000-of-00001"), 3)
+		},
+		"index":    func(dir string) error { return os.Truncate(filepath.Join(dir, "variables", "variables.index"), 20) },
+		"no_asset": func(dir string) error { return os.Remove(filepath.Join(dir, "assets", "words.txt")) },
+		"garbled": func(dir string) error {
+			return os.WriteFile(filepath.Join(dir, "saved_model.pb"), []byte("not a SavedModel"), 0o600)
+		},
+		"no_graph": func(dir string) error { return os.Remove(filepath.Join(dir, "saved_model.pb")) },
+	} {
+		dir := t.TempDir()
+		check(t, os.CopyFS(dir, os.DirFS(filepath.Join(exports, "table_by_main_op", "1"))))
+		check(t, spoil(dir))
+		d.must("storage", "cp", "-r", dir+"/", "gs://models/"+name+"/")
+	}
+	for _, name := range []string{"unknown_operation", "keras3_by_saved_model"} {
+		d.must("storage", "cp", "-r", filepath.Join(exports, name, "1")+"/", "gs://models/"+name+"/")
+	}
 	for version, c := range map[string]struct{ origin, want string }{
 		"absent":    {"gs://models/absent", "gs://models/absent"},
 		"no_bucket": {"gs://no-such-bucket/m", "no-such-bucket"},
-		"no_graph":  {"gs://models/other", "saved_model.pb"},
-		"truncated": {"gs://models/truncated", ""},
-		"garbled":   {"gs://models/garbled", ""},
+		"no_graph":  {"gs://models/no_graph", "saved_model.pb"},
+		"truncated": {"gs://models/truncated", "one may be cut short"},
+		"index":     {"gs://models/index", "one may be cut short"},
+		"no_asset":  {"gs://models/no_asset", "file assets/words.txt is missing"},
+		"garbled":   {"gs://models/garbled", "not a SavedModel"},
+		"operation": {"gs://models/unknown_operation", "operation OurGrad, which this TensorFlow does not know"},
+		"keras3":    {"gs://models/keras3_by_saved_model", "Export Keras models with `model.export`"},
 	} {
 		t.Run(version, func(t *testing.T) {
-			d := &daemon{t: t, data: d.data, addr: d.addr, token: d.token}
+			d := d.in(t)
 			_, err := d.hearth("versions", "create", version, "--model", "m", "--origin", c.origin, "--runtime-version", "2.21")
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got %v, want an error with %q", err, c.want)
 			}
 			status, v := d.call("GET", "/v1/projects/hearth/models/m/versions/"+version, "")
-			if status != 200 || v["state"] != "FAILED" || v["errorMessage"] == nil {
-				t.Errorf("the version is %d %v, want FAILED with an errorMessage", status, v)
+			if message, _ := v["errorMessage"].(string); status != 200 || v["state"] != "FAILED" || !strings.Contains(message, c.want) {
+				t.Errorf("the version is %d %v, want FAILED with %q", status, v, c.want)
 			}
 			d.must("versions", "delete", version, "--model", "m", "--quiet")
 		})

@@ -42,6 +42,7 @@ func (d *daemon) back(model string) {
 func TestPoison_AbortingGraph(t *testing.T) {
 	for name, config := range map[string]string{"handed over": "hand_over = true", "in frames": "hand_over = false"} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			d := newDaemon(t, "[predict]", config)
 			d.model("half", "half_plus_two")
 			d.poisoned("aborts")

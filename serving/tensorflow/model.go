@@ -62,7 +62,7 @@ func Load(dir string, interOp, intraOp int32) (*Model, error) {
 	}
 	saved, err := tf.LoadSavedModel(dir, []string{serveTag}, &tf.SessionOptions{Config: config})
 	if err != nil {
-		return nil, ml.Errorf(ml.InvalidArgument, "load the SavedModel: %v", err)
+		return nil, explainLoad(err)
 	}
 	if err := checkVariables(dir, saved.Graph); err != nil {
 		saved.Session.Close()

@@ -261,3 +261,23 @@ func TestDirect_Stop(t *testing.T) {
 	busy.expect(200, "5.5")
 	d.expectBack("", false)
 }
+
+// A run that takes too long costs its client the connection, not its time; others are
+// answered meanwhile.
+func TestDirect_Late(t *testing.T) {
+	leave := make(chan struct{})
+	m := newHalfPlusTwo(func(x float32) error {
+		if x == 7 {
+			<-leave
+		}
+		return nil
+	})
+	d := servingLimited(t, 2, m, worker.Limits{Timeout: 30 * time.Millisecond}).door()
+	slow := d.visit(frame.AIPlatform, asks("/p", `{"instances": [7]}`))
+	slow.expect(504, `"status": "DEADLINE_EXCEEDED"`)
+	if _, err := slow.in.ReadByte(); err != io.EOF {
+		t.Errorf("behind the answer: %v", err)
+	}
+	d.visit(frame.AIPlatform, asks("/p", `{"instances": [2]}`)).expect(200, "3.0")
+	close(leave)
+}
