@@ -29,6 +29,8 @@ type Processes interface {
 	Start(ctx context.Context, id string, p ml.Process) error
 	Wait(ctx context.Context, id string) (ml.Exit, error)
 	Stop(ctx context.Context, id string) error
+	// SetWeight changes a running process's claim on the processor.
+	SetWeight(id string, w ml.Weight) error
 	// Started says whether Start was ever called.
 	Started(id string) bool
 	Folder(id string) string
