@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 )
@@ -34,15 +33,7 @@ func BenchmarkCLI_Startup(b *testing.B) {
 func BenchmarkDaemon_IdleMemory(b *testing.B) {
 	for range b.N {
 		d := newDaemon(b)
-		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", d.cmd.Process.Pid))
-		check(b, err)
-		for line := range strings.Lines(string(status)) {
-			if f := strings.Fields(line); f[0] == "VmRSS:" {
-				kib, err := strconv.ParseFloat(f[1], 64)
-				check(b, err)
-				b.ReportMetric(kib/1024, "RSS-MiB")
-			}
-		}
+		b.ReportMetric(float64(statusOf(b, d.cmd.Process.Pid, "VmRSS:"))/1024, "RSS-MiB")
 	}
 }
 
