@@ -11,6 +11,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"hearth/ml"
+	"hearth/serving/handover"
 	"hearth/storage/metadata"
 	"hearth/storage/object"
 )
@@ -84,7 +85,7 @@ type Options struct {
 	MaxBody int64
 	// Returned takes a connection that was lent to a worker, as in
 	// [handover.Options]. Without it none are.
-	Returned func(c *net.TCPConn, read []byte, refused bool)
+	Returned func(c *net.TCPConn, read []byte, why handover.Reason)
 	// Timeout is how long a prediction may take; default one minute.
 	Timeout time.Duration
 	// LoadTimeout is how long loading may take; default 15 minutes.

@@ -20,7 +20,7 @@ var arrows = []struct{ folder, may, reason string }{
 	{"ml/crash", "", "a named point in the code, nothing more"},
 	{"ml/respawn", "", "how long to wait, nothing more"},
 	{"ml/rest", "ml", "the conventions of Google's APIs, without any API"},
-	{"appliance", "ml ml/respawn appliance/ scheduler scheduler/ gpu serving serving/frame storage/", "the only wiring"},
+	{"appliance", "ml ml/respawn appliance/ scheduler scheduler/ gpu serving serving/frame serving/handover storage/", "the only wiring"},
 	{"appliance/api", "ml ml/rest appliance/api/gcemetadata serving/handover", "the front door gets its handlers from appliance"},
 	{"appliance/api/mlv1", "ml ml/rest appliance/api serving scheduler storage/", "handlers ask, they do not execute"},
 	{"appliance/api/tfserving", "ml ml/rest serving serving/frame", "handlers ask, they do not execute"},
