@@ -21,6 +21,8 @@ TEST_RUNTIMES := $(ROOT)/build/runtimes
 TEST_RUNTIME := $(TEST_RUNTIMES)/2.21
 TEST_OTHER_RUNTIMES := $(foreach v,2.21-keras2 2.15 1.15,$(TEST_RUNTIMES)/$(v)/runtime.json)
 TEST_MODELS := $(ROOT)/build/models
+TEST_EXPORTS := $(ROOT)/build/exports
+TEST_EXPORTS_MADE := $(foreach v,2.21 2.21-keras2 2.15 1.15,$(TEST_EXPORTS)/$(v)/.made)
 TEST_CLIENTS := $(ROOT)/build/clients
 TEST_TFSERVING := $(ROOT)/build/tfserving
 TEST_GOSTORAGE := $(ROOT)/build/gostorage
@@ -29,6 +31,7 @@ MINIO_VERSION := v0.0.0-20260212201848-7aac2a2c5b7c
 export HEARTH_TEST_BINARY := $(ROOT)/bin/hearth
 export HEARTH_TEST_RUNTIMES := $(TEST_RUNTIMES)
 export HEARTH_TEST_MODELS := $(TEST_MODELS)
+export HEARTH_TEST_EXPORTS := $(TEST_EXPORTS)
 export HEARTH_TEST_CLIENTS := $(TEST_CLIENTS)
 export HEARTH_TEST_TFSERVING := $(TEST_TFSERVING)
 export HEARTH_TEST_GOSTORAGE := $(TEST_GOSTORAGE)
@@ -53,7 +56,7 @@ run: ## from nothing to an answered prediction, then keep serving
 test: test-setup ## all tests, with everything they need; what is skipped is named
 	@$(TEST_ENV) go tool -modfile=tools/go.mod gotestsum --format pkgname -- -race -timeout 30m ./...
 
-test-setup: build $(TEST_RUNTIME)/runtime.json $(TEST_OTHER_RUNTIMES) $(TEST_MODELS)/.made $(TEST_CLIENTS)/.made $(TEST_TFSERVING)/.made $(TEST_GOSTORAGE) $(TEST_MINIO)
+test-setup: build $(TEST_RUNTIME)/runtime.json $(TEST_OTHER_RUNTIMES) $(TEST_MODELS)/.made $(TEST_EXPORTS_MADE) $(TEST_CLIENTS)/.made $(TEST_TFSERVING)/.made $(TEST_GOSTORAGE) $(TEST_MINIO)
 
 test-gpu: ## what the driver says of this machine's GPUs, by the real library
 	@go test -count=1 -v -run TestHost ./gpu/
@@ -84,6 +87,15 @@ $(TEST_MODELS)/.made: $(TEST_RUNTIME)/runtime.json bench/models/make_models.py
 	@mkdir -p $(TEST_MODELS)
 	@$(TEST_RUNTIME)/bin/python bench/models/make_models.py $(TEST_MODELS) >/dev/null 2>$(TEST_MODELS)/log || { cat $(TEST_MODELS)/log; exit 1; }
 	@touch $@
+
+# Each runtime exports models of its own and asks Python about them; the newest is
+# asked about the models above as well.
+$(TEST_EXPORTS_MADE): $(TEST_EXPORTS)/%/.made: $(TEST_RUNTIMES)/%/runtime.json $(wildcard tests/exports/*.py)
+	@if [ -e $< ]; then echo "exporting the tests' models with runtime $*"; mkdir -p $(@D); \
+	$(TEST_RUNTIMES)/$*/bin/python tests/exports/make.py $(@D) $(if $(filter 2.21,$*),$(TEST_MODELS)) >/dev/null 2>$(@D)/log || { cat $(@D)/log; exit 1; }; \
+	touch $@; fi
+
+$(TEST_EXPORTS)/2.21/.made: $(TEST_MODELS)/.made
 
 $(TEST_CLIENTS)/.made: tests/clients/requirements.txt
 	@echo "installing Google's Python clients for the tests"
@@ -123,7 +135,7 @@ fuzz: tensorflow-binding ## each fuzz target for FUZZTIME
 
 env: tensorflow-binding ## exports for an editor or a bare `go test ./...`
 	@echo "export CGO_LDFLAGS='$(CGO_LDFLAGS)'"
-	@for v in BINARY RUNTIMES MODELS CLIENTS TFSERVING GOSTORAGE MINIO; do n=HEARTH_TEST_$$v; echo "export $$n='$${!n}'"; done
+	@for v in BINARY RUNTIMES MODELS EXPORTS CLIENTS TFSERVING GOSTORAGE MINIO; do n=HEARTH_TEST_$$v; echo "export $$n='$${!n}'"; done
 	@echo "export $(TEST_ENV)"
 
 clean: ## what make has made; DATA stays

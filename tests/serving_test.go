@@ -1,11 +1,9 @@
 package tests
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"os"
-	"path/filepath"
 	"reflect"
 	"sort"
 	"strings"
@@ -174,30 +172,6 @@ func (c *tally) await(t *testing.T, status, n int) {
 	}
 }
 
-func TestServing_AnswersEqualPythons(t *testing.T) {
-	d := newDaemon(t)
-	for model, requests := range map[string][]string{
-		"half_plus_two":      {"b1", "b3", "b32"},
-		"mlp_784_512_512_10": {"b1", "b8"},
-		"widedeep_tabular":   {"b1", "b4", "b24"},
-	} {
-		d.model(model, model)
-		for _, r := range requests {
-			dir := filepath.Join(fromEnv(t, "HEARTH_TEST_MODELS"), model)
-			request, err := os.ReadFile(filepath.Join(dir, "request_"+r+".json"))
-			check(t, err)
-			status, got := d.raw("POST", "/v1/projects/hearth/models/"+model+":predict", string(request))
-			expected, err := os.ReadFile(filepath.Join(dir, "expected_"+r+".json"))
-			check(t, err)
-			if status != 200 {
-				t.Errorf("%s %s: %d %s", model, r, status, got)
-				continue
-			}
-			comparePredictions(t, model+" "+r, got, expected)
-		}
-	}
-}
-
 // TensorFlow Serving's clients see the same model under its paths and in its words.
 func TestServing_TensorFlowServingREST(t *testing.T) {
 	d := newDaemon(t)
@@ -271,72 +245,4 @@ func TestServing_Metrics(t *testing.T) {
 	if t.Failed() {
 		t.Logf("%s", got)
 	}
-}
-
-// comparePredictions holds an answer against Python's. Python's file has bare
-// values where a model has one output; ours are always objects.
-func comparePredictions(t testing.TB, name string, got, want []byte) {
-	t.Helper()
-	var g, w struct{ Predictions []any }
-	check(t, json.Unmarshal(got, &g))
-	check(t, json.Unmarshal(want, &w))
-	if len(g.Predictions) != len(w.Predictions) {
-		t.Errorf("%s: %d predictions, want %d", name, len(g.Predictions), len(w.Predictions))
-		return
-	}
-	for i := range g.Predictions {
-		value := g.Predictions[i]
-		if _, object := w.Predictions[i].(map[string]any); !object {
-			for _, v := range g.Predictions[i].(map[string]any) {
-				value = v
-			}
-		}
-		if msg := near(value, w.Predictions[i]); msg != "" {
-			t.Errorf("%s instance %d: %s", name, i, msg)
-		}
-	}
-}
-
-// near compares JSON values; numbers may differ by float32 rounding, since a
-// batch is computed in another order than Python's run of the same batch.
-func near(got, want any) string {
-	switch w := want.(type) {
-	case float64:
-		g, ok := got.(float64)
-		if !ok || g-w > 1e-5*(1+abs(w)) || w-g > 1e-5*(1+abs(w)) {
-			return fmt.Sprintf("%v, want %v", got, w)
-		}
-	case []any:
-		g, ok := got.([]any)
-		if !ok || len(g) != len(w) {
-			return fmt.Sprintf("%v, want %v", got, w)
-		}
-		for i := range w {
-			if msg := near(g[i], w[i]); msg != "" {
-				return msg
-			}
-		}
-	case map[string]any:
-		g, ok := got.(map[string]any)
-		if !ok || len(g) != len(w) {
-			return fmt.Sprintf("%v, want %v", got, w)
-		}
-		for k := range w {
-			if msg := near(g[k], w[k]); msg != "" {
-				return k + ": " + msg
-			}
-		}
-	default:
-		if !reflect.DeepEqual(got, want) {
-			return fmt.Sprintf("%v, want %v", got, want)
-		}
-	}
-	return ""
-}
-
-func abs(x float64) float64 {
-	if x < 0 {
-		return -x
-	}
-	return x
 }

@@ -144,11 +144,21 @@ func (d *daemon) wait(job string) map[string]any {
 // model deploys a SavedModel of the tests as MODEL/v1 and waits until it answers.
 func (d *daemon) model(name, saved string) {
 	d.t.Helper()
-	dir := filepath.Join(fromEnv(d.t, "HEARTH_TEST_MODELS"), saved, "1")
+	d.deploy(name, filepath.Join(fromEnv(d.t, "HEARTH_TEST_MODELS"), saved, "1"), "2.21")
+}
+
+// deploy deploys a SavedModel in a folder as MODEL/v1 and waits until it answers.
+func (d *daemon) deploy(name, folder, runtime string) {
+	d.t.Helper()
 	if status, _ := d.call("GET", "/storage/v1/b/models", ""); status == 404 {
 		d.must("storage", "buckets", "create", "gs://models")
 	}
-	d.must("storage", "cp", "-r", dir, "gs://models/"+saved)
+	d.must("storage", "cp", "-r", folder+"/", "gs://models/"+name+"/")
 	d.must("models", "create", name, "--regions", "us-central1")
-	d.must("versions", "create", "v1", "--model", name, "--origin", "gs://models/"+saved+"/1", "--runtime-version", "2.21")
+	d.must("versions", "create", "v1", "--model", name, "--origin", "gs://models/"+name, "--runtime-version", runtime)
+}
+
+// in gives the same daemon for a subtest.
+func (d *daemon) in(t testing.TB) *daemon {
+	return &daemon{t: t, data: d.data, addr: d.addr, token: d.token}
 }

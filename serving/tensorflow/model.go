@@ -35,6 +35,9 @@ type call struct {
 	inputs   map[string]tf.Output
 	required []string    // the inputs without a default in the graph
 	outputs  []tf.Output // in the order of Signature.OutputNames
+	// passed has, by number, the outputs that are inputs passed through, such as the
+	// keys of instances, and whose they are.
+	passed map[int]string
 }
 
 // Load reads the SavedModel in a folder, the graph with the tag "serve", and
@@ -94,7 +97,7 @@ func checkVariables(dir string, graph *tf.Graph) error {
 
 // resolve finds the tensors of a signature in the graph.
 func resolve(graph *tf.Graph, s *tensor.Signature) (*call, error) {
-	c := &call{inputs: make(map[string]tf.Output, len(s.Inputs))}
+	c := &call{inputs: make(map[string]tf.Output, len(s.Inputs)), passed: map[int]string{}}
 	for alias, spec := range s.Inputs {
 		output, err := find(graph, spec.Tensor)
 		if err != nil {
@@ -110,6 +113,11 @@ func resolve(graph *tf.Graph, s *tensor.Signature) (*call, error) {
 		output, err := find(graph, s.Outputs[alias].Tensor)
 		if err != nil {
 			return nil, ml.Errorf(ml.InvalidArgument, "signature %s, output %s: %v", s.Name, alias, err)
+		}
+		for input, fed := range c.inputs {
+			if fed.Op.Name() == output.Op.Name() && fed.Index == output.Index {
+				c.passed[len(c.outputs)] = input
+			}
 		}
 		c.outputs = append(c.outputs, output)
 	}
@@ -154,17 +162,36 @@ func (m *Model) Run(ctx context.Context, sig *tensor.Signature, inputs map[strin
 	if err != nil {
 		return nil, err
 	}
-	fetched, err := m.session.Run(feeds, c.outputs, nil)
+	outputs, fetches := c.fetches(inputs)
+	fetched, err := m.session.Run(feeds, fetches, nil)
 	if err != nil {
 		return nil, ml.Errorf(ml.InvalidArgument, "Failed to run the provided model: Exception during running the graph: %v (Error code: 2)", err)
 	}
-	outputs := make([]*tensor.Tensor, len(fetched))
-	for i, t := range fetched {
-		if outputs[i], err = fromTensorFlow(t); err != nil {
+	for i, t := range outputs {
+		if t != nil {
+			continue
+		}
+		if outputs[i], err = fromTensorFlow(fetched[0]); err != nil {
 			return nil, fmt.Errorf("output %s: %w", sig.OutputNames()[i], err)
 		}
+		fetched = fetched[1:]
 	}
 	return outputs, nil
+}
+
+// fetches gives the outputs that are known before the run, nil for each of the others,
+// and those others: what is fed TensorFlow does not fetch.
+func (c *call) fetches(inputs map[string]*tensor.Tensor) (outputs []*tensor.Tensor, others []tf.Output) {
+	outputs = make([]*tensor.Tensor, len(c.outputs))
+	if len(c.passed) == 0 {
+		return outputs, c.outputs
+	}
+	for i, output := range c.outputs {
+		if outputs[i] = inputs[c.passed[i]]; outputs[i] == nil {
+			others = append(others, output)
+		}
+	}
+	return outputs, others
 }
 
 // feed makes TensorFlow's tensors of the inputs and puts them to their places
