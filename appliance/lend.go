@@ -9,6 +9,7 @@ import (
 	"hearth/appliance/api/tfserving"
 	"hearth/serving"
 	"hearth/serving/frame"
+	"hearth/serving/handover"
 )
 
 // lend says whether the connection of a request that may be made can be lent to the
@@ -41,10 +42,10 @@ func loan(l serving.Loan, ok bool) api.Loan {
 }
 
 // returned gives what takes connections back that were lent, nil if none are to be.
-func (a *Appliance) returned() func(c *net.TCPConn, read []byte, refused bool) {
+func (a *Appliance) returned() func(c *net.TCPConn, read []byte, why handover.Reason) {
 	if !a.config.Predict.HandOver {
 		return nil
 	}
 	// Nothing is lent before there is a front door.
-	return func(c *net.TCPConn, read []byte, refused bool) { a.door.Return(c, read, refused) }
+	return func(c *net.TCPConn, read []byte, why handover.Reason) { a.door.Return(c, read, why) }
 }

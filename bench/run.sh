@@ -6,4 +6,5 @@ set -eu
 cd "$(dirname "$0")/.."
 echo "machine: $(nproc) processors, $(awk '/MemTotal/{printf "%.0f GiB", $2/1048576}' /proc/meminfo), load $(cut -d' ' -f1 /proc/loadavg), $(uname -r)"
 go test -run '^$' -bench . -benchtime 1x -timeout 60m ./tests/
+HEARTH_SOAK_TIME=5m go test -run TestSoak -v -timeout 20m ./tests/
 go test -run '^$' -bench . -benchtime 1s ./serving/... ./storage/... ./scheduler/...

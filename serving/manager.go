@@ -11,6 +11,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"hearth/ml"
+	"hearth/serving/handover"
 	"hearth/storage/metadata"
 	"hearth/storage/object"
 )
@@ -29,6 +30,8 @@ type Processes interface {
 	Start(ctx context.Context, id string, p ml.Process) error
 	Wait(ctx context.Context, id string) (ml.Exit, error)
 	Stop(ctx context.Context, id string) error
+	// SetWeight changes a running process's claim on the processor.
+	SetWeight(id string, w ml.Weight) error
 	// Started says whether Start was ever called.
 	Started(id string) bool
 	Folder(id string) string
@@ -82,7 +85,7 @@ type Options struct {
 	MaxBody int64
 	// Returned takes a connection that was lent to a worker, as in
 	// [handover.Options]. Without it none are.
-	Returned func(c *net.TCPConn, read []byte, refused bool)
+	Returned func(c *net.TCPConn, read []byte, why handover.Reason)
 	// Timeout is how long a prediction may take; default one minute.
 	Timeout time.Duration
 	// LoadTimeout is how long loading may take; default 15 minutes.

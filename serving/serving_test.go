@@ -440,6 +440,9 @@ func TestManager_Predict_Bounds(t *testing.T) {
 				t.Fatal("the request goes on")
 			}
 			gate.Close()
+			// Its client is gone, but the run holds its place until it returns.
+			for deadline := time.Now().Add(patience); time.Now().Before(deadline) && r.Stats(t.Context())[0].InFlight > 0; {
+			}
 			r.wants("m", "", 1, 2.5)
 		})
 	}

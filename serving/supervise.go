@@ -16,8 +16,8 @@ import (
 // no longer CREATING when it becomes ready.
 func (k *keeper) serve(ctx context.Context) {
 	defer k.settled()
-	creating := k.version.State == ml.VersionCreating
-	if creating {
+	k.creating = k.version.State == ml.VersionCreating
+	if k.creating {
 		if err := k.m.fetch(ctx, k.version.DeploymentURI, k.dir()); err != nil {
 			k.fail(ctx, err)
 			return
@@ -27,13 +27,13 @@ func (k *keeper) serve(ctx context.Context) {
 	for delay := time.Duration(0); ctx.Err() == nil; {
 		w, err := k.startWorker(ctx)
 		if err == nil {
-			if creating {
+			if k.creating {
 				crash.Point("version-loaded")
 				if !k.finish(ctx, w) {
 					w.release()
 					return
 				}
-				creating = false
+				k.creating = false
 			} else {
 				k.open(w)
 			}
@@ -42,7 +42,7 @@ func (k *keeper) serve(ctx context.Context) {
 			if ctx.Err() != nil {
 				return
 			}
-			if creating && !errors.Is(err, errLost) {
+			if k.creating && !errors.Is(err, errLost) {
 				k.fail(ctx, err)
 				return
 			}
@@ -84,6 +84,7 @@ func (k *keeper) finish(ctx context.Context, w *workerProcess) bool {
 }
 
 func (k *keeper) open(w *workerProcess) {
+	k.weigh(ml.WeightNormal)
 	k.pool.up(w)
 	w.conn, w.link = nil, nil
 	k.settled()

@@ -60,6 +60,8 @@ type keeper struct {
 	settled func()
 	log     zerolog.Logger
 
+	// creating says that the version has not been READY yet.
+	creating bool
 	// gpus are the UUIDs of the devices that it leases.
 	gpus []string
 

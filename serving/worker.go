@@ -115,7 +115,19 @@ func (k *keeper) launch(ctx context.Context) error {
 		return fmt.Errorf("start the version's worker: %w", err)
 	}
 	crash.Point("worker-started")
+	if k.creating {
+		// Nobody waits for its answers yet, and its neighbours' clients for theirs.
+		k.weigh(ml.WeightIdle)
+	}
 	return nil
+}
+
+// weigh sets the worker's claim on the processor. Without it the worker serves all
+// the same.
+func (k *keeper) weigh(w ml.Weight) {
+	if err := k.m.o.Executor.SetWeight(k.process(k.number), w); err != nil {
+		k.log.Warn().Err(err).Msg("the worker's weight is not set")
+	}
 }
 
 // describeProcess says what the version's worker is to run.

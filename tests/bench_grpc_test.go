@@ -2,7 +2,6 @@ package tests
 
 import (
 	"context"
-	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -24,7 +23,7 @@ import (
 // bare grpc-go echo in another process and the session run alone, interleaved.
 func BenchmarkPredictGRPC(b *testing.B) {
 	d := newDaemon(b)
-	echo := startEcho(b, "HEARTH_BENCH_GRPC")
+	echo := startProgram(b, "HEARTH_BENCH_GRPC")
 	const model = "half_plus_two"
 	d.model(model, model)
 	body, err := os.ReadFile(filepath.Join(fromEnv(b, "HEARTH_TEST_MODELS"), model, "request_b1.json"))
@@ -106,6 +105,5 @@ func serveEchoGRPC(l net.Listener) error {
 	}
 	s.RegisterService(&grpc.ServiceDesc{ServiceName: "tensorflow.serving.PredictionService", HandlerType: (*any)(nil),
 		Methods: []grpc.MethodDesc{{MethodName: "Predict", Handler: echo}}}, nil)
-	fmt.Println("listening")
 	return s.Serve(l)
 }

@@ -1,10 +1,7 @@
 package tests
 
 import (
-	"bufio"
-	"context"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -12,8 +9,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	openloop "hearth/cli/load"
 )
 
 // allCores is a trainer that keeps TensorFlow busy on every processor.
@@ -35,20 +30,12 @@ while True:
 
 // neighbours is a daemon with two versions and a training job beside them.
 type neighbours struct {
-	*daemon
+	*asked
 	trainers []int
-	requests [][]byte
 }
 
 func newNeighbours(b *testing.B, extra ...string) *neighbours {
-	n := &neighbours{daemon: newDaemon(b, extra...)}
-	for _, model := range []string{"half_plus_two", "mlp_784_512_512_10"} {
-		n.model(model, model)
-		body, err := os.ReadFile(filepath.Join(fromEnv(b, "HEARTH_TEST_MODELS"), model, "request_b1.json"))
-		check(b, err)
-		n.requests = append(n.requests, fmt.Appendf(nil, "POST /v1/projects/hearth/models/%s:predict HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
-			model, n.addr, n.token, len(body), body))
-	}
+	n := &neighbours{asked: newAsked(newDaemon(b, extra...), "half_plus_two", "mlp_784_512_512_10")}
 	uri := n.upload(trainer(b, allCores), "all_cores")
 	if status, got := n.submitRaw("all_cores", uri, "2.21"); status != 200 {
 		b.Fatal(status, got)
@@ -135,59 +122,4 @@ func BenchmarkTrainingBesideServing(b *testing.B) {
 		b.ReportMetric(median(keptWithout), "kept-without")
 	}
 	signal(b, append(with.processes(), without.processes()...), syscall.SIGCONT)
-}
-
-// senders is how many connections ask at a time.
-const senders = 8
-
-// capacity is how many requests a second are answered that come as fast as they
-// can.
-func (n *neighbours) capacity(b *testing.B, span time.Duration) float64 {
-	return float64(len(n.ask(b, 0, span).Times)) / span.Seconds()
-}
-
-// p99 asks at a fixed rate, whether answers come or not, and gives the time that
-// one answer of a hundred took longer than, counted from when its request was
-// due.
-func (n *neighbours) p99(b *testing.B, rate float64, span time.Duration) time.Duration {
-	return n.ask(b, rate, span).Quantile(0.99)
-}
-
-// ask sends requests to the models in turn. All of them have to be answered.
-func (n *neighbours) ask(b *testing.B, rate float64, span time.Duration) openloop.Result {
-	var conns [senders]*bufio.ReadWriter
-	for i := range conns {
-		f, err := blockingConn(n.addr)
-		check(b, err)
-		defer f.Close()
-		conns[i] = bufio.NewReadWriter(bufio.NewReader(f), bufio.NewWriter(f))
-	}
-	r := openloop.Load{Connections: senders, Rate: rate, Duration: span, Ask: func(_ context.Context, connection int, i int64) error {
-		c := conns[connection]
-		if _, err := c.Write(n.requests[i%int64(len(n.requests))]); err != nil {
-			return err
-		}
-		if err := c.Flush(); err != nil {
-			return err
-		}
-		return readAnswer(c.Reader)
-	}}.Run(b.Context())
-	check(b, r.FirstErr)
-	return r
-}
-
-// blockingConn is a connection whose reads block their thread, as those of most
-// clients do.
-func blockingConn(addr string) (*os.File, error) {
-	conn, err := net.Dial("tcp", addr)
-	if err != nil {
-		return nil, err
-	}
-	defer conn.Close()
-	f, err := conn.(*net.TCPConn).File()
-	if err != nil {
-		return nil, err
-	}
-	f.Fd() // makes it a blocking one
-	return f, nil
 }

@@ -2,25 +2,16 @@ package tests
 
 import (
 	"bufio"
-	"bytes"
 	"cmp"
-	"context"
 	"fmt"
-	"io"
 	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
-	"sync"
 	"testing"
 	"time"
-
-	"hearth/serving/tensor"
-	"hearth/serving/tensorflow"
 )
 
 // The benchmarks here measure what a user waits for, each beside its limit in
@@ -42,15 +33,7 @@ func BenchmarkCLI_Startup(b *testing.B) {
 func BenchmarkDaemon_IdleMemory(b *testing.B) {
 	for range b.N {
 		d := newDaemon(b)
-		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", d.cmd.Process.Pid))
-		check(b, err)
-		for line := range strings.Lines(string(status)) {
-			if f := strings.Fields(line); f[0] == "VmRSS:" {
-				kib, err := strconv.ParseFloat(f[1], 64)
-				check(b, err)
-				b.ReportMetric(kib/1024, "RSS-MiB")
-			}
-		}
+		b.ReportMetric(float64(statusOf(b, d.cmd.Process.Pid, "VmRSS:"))/1024, "RSS-MiB")
 	}
 }
 
@@ -131,136 +114,38 @@ func readNumber(t testing.TB, path string) float64 {
 	return n
 }
 
-// BenchmarkPredict asks the daemon over one kept connection, beside a bare
-// net/http echo in another process and the session run alone, interleaved.
-func BenchmarkPredict(b *testing.B) {
-	d := newDaemon(b)
-	echo := startEcho(b, "HEARTH_BENCH_ECHO")
-	for _, model := range []string{"half_plus_two", "mlp_784_512_512_10"} {
-		d.model(model, model)
-		body, err := os.ReadFile(filepath.Join(fromEnv(b, "HEARTH_TEST_MODELS"), model, "request_b1.json"))
-		check(b, err)
-		run := session(b, model, body)
-		b.Run(model, func(b *testing.B) {
-			for range b.N {
-				d.predictRounds(b, model, echo, body, run)
+// programs are the processes that benchmarks run beside the daemon, which like
+// it are none of the client's: this test binary with a variable set to the address
+// to listen on.
+var programs = map[string]func(net.Listener) error{
+	"HEARTH_BENCH_FLOOR":         runFloor,
+	"HEARTH_BENCH_ECHO":          serveEcho,
+	"HEARTH_BENCH_ECHO_TLS":      serveEchoTLS,
+	"HEARTH_BENCH_GRPC":          serveEchoGRPC,
+	"HEARTH_BENCH_PREDICT_FLOOR": servePredictFloor,
+}
+
+func TestMain(m *testing.M) {
+	for variable, serve := range programs {
+		if addr := os.Getenv(variable); addr != "" {
+			l, err := net.Listen("tcp", addr)
+			if err == nil {
+				fmt.Println("listening")
+				err = serve(l)
 			}
-		})
-	}
-}
-
-func (d *daemon) predictRounds(b *testing.B, model, echo string, body []byte, run func()) {
-	target := "/v1/projects/hearth/models/" + model + ":predict"
-	var ours, floor []time.Duration
-	var ours16, floor16 float64
-	for range 5 {
-		one, _ := load(b, d.addr, target, d.token, body, 1)
-		base, _ := load(b, echo, "/", d.token, body, 1)
-		ours, floor = append(ours, one...), append(floor, base...)
-		_, rate := load(b, d.addr, target, d.token, body, 16)
-		_, baseRate := load(b, echo, "/", d.token, body, 16)
-		ours16, floor16 = max(ours16, rate), max(floor16, baseRate)
-	}
-	session := medianOf(2000, run)
-	limit := quantile(floor, 0.5) + session
-	b.ReportMetric(us(quantile(ours, 0.5)), "p50-µs")
-	b.ReportMetric(us(quantile(ours, 0.99)), "p99-µs")
-	b.ReportMetric(us(quantile(floor, 0.5)), "echo-p50-µs")
-	b.ReportMetric(us(quantile(floor, 0.99)), "echo-p99-µs")
-	b.ReportMetric(us(session), "session-µs")
-	b.ReportMetric(float64(quantile(ours, 0.5))/float64(limit), "ratio-to-echo+session")
-	b.ReportMetric(ours16, "req/s-at-16")
-	b.ReportMetric(floor16, "echo-req/s-at-16")
-}
-
-// load sends the request over conns kept connections for one second and gives
-// each request's time, and requests per second.
-func load(b *testing.B, addr, target, token string, body []byte, conns int) ([]time.Duration, float64) {
-	request := fmt.Appendf(nil, "POST %s HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
-		target, addr, token, len(body), body)
-	var mu sync.Mutex
-	var all []time.Duration
-	var wg sync.WaitGroup
-	end := time.Now().Add(time.Second)
-	for range conns {
-		wg.Go(func() {
-			times := requests(b, addr, request, end)
-			mu.Lock()
-			defer mu.Unlock()
-			all = append(all, times...)
-		})
-	}
-	wg.Wait()
-	return all, float64(len(all))
-}
-
-func requests(b *testing.B, addr string, request []byte, end time.Time) []time.Duration {
-	c, err := net.Dial("tcp", addr)
-	if err != nil {
-		b.Error(err)
-		return nil
-	}
-	defer c.Close()
-	r := bufio.NewReader(c)
-	var times []time.Duration
-	for began := time.Now(); began.Before(end); {
-		if _, err := c.Write(request); err != nil {
-			b.Error(err)
-			return nil
-		}
-		if err := readAnswer(r); err != nil {
-			b.Error(err)
-			return nil
-		}
-		now := time.Now()
-		times = append(times, now.Sub(began))
-		began = now
-	}
-	return times
-}
-
-// readAnswer reads one answer of status 200 that has a Content-Length.
-func readAnswer(r *bufio.Reader) error {
-	length := -1
-	for first := true; ; first = false {
-		line, err := r.ReadSlice('\n')
-		if err != nil {
-			return err
-		}
-		if first && !bytes.Contains(line, []byte(" 200 ")) {
-			return fmt.Errorf("answered %q", line)
-		}
-		if len(line) == 2 {
-			_, err := r.Discard(length)
-			return err
-		}
-		if v, ok := bytes.CutPrefix(line, []byte("Content-Length: ")); ok {
-			length, _ = strconv.Atoi(string(bytes.TrimSpace(v)))
+			panic(err)
 		}
 	}
+	os.Exit(m.Run())
 }
 
-// session gives a function that runs the model once, through the same binding,
-// on the tensors of the request.
-func session(b *testing.B, model string, body []byte) func() {
-	check(b, tensorflow.LoadLibrary(os.Getenv("HEARTH_TEST_TENSORFLOW")))
-	m, err := tensorflow.Load(filepath.Join(fromEnv(b, "HEARTH_TEST_MODELS"), model, "1"), -1, 0)
-	check(b, err)
-	b.Cleanup(func() { m.Close() })
-	req, err := tensor.Decode(body, m.Signatures())
-	check(b, err)
-	return func() {
-		_, err := m.Run(context.Background(), req.Signature, req.Inputs)
-		check(b, err)
-	}
-}
-
-// startEcho runs a bare echo, of net/http or gRPC by the variable's name, in a
-// process of its own, as the daemon is.
-func startEcho(b *testing.B, variable string) string {
+// startProgram runs one of programs, with more in its environment, and gives its
+// address.
+func startProgram(b *testing.B, variable string, env ...string) string {
 	addr := freeAddress(b)
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), variable+"="+addr)
+	cmd.Env = append(append(os.Environ(), variable+"="+addr), env...)
+	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	check(b, err)
 	check(b, cmd.Start())
@@ -268,36 +153,6 @@ func startEcho(b *testing.B, variable string) string {
 	_, err = bufio.NewReader(out).ReadString('\n')
 	check(b, err)
 	return addr
-}
-
-func TestMain(m *testing.M) {
-	if spec := os.Getenv("HEARTH_BENCH_FLOOR"); spec != "" {
-		l, err := net.Listen("tcp", os.Getenv("HEARTH_BENCH_ADDR"))
-		if err == nil {
-			err = runFloor(l, spec)
-		}
-		panic(err)
-	}
-	if addr := os.Getenv("HEARTH_BENCH_GRPC"); addr != "" {
-		l, err := net.Listen("tcp", addr)
-		if err == nil {
-			err = serveEchoGRPC(l)
-		}
-		panic(err)
-	}
-	if addr := os.Getenv("HEARTH_BENCH_ECHO"); addr != "" {
-		l, err := net.Listen("tcp", addr)
-		if err != nil {
-			panic(err)
-		}
-		fmt.Println("listening")
-		panic(http.Serve(l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			b, _ := io.ReadAll(r.Body)
-			w.Header().Set("Content-Length", strconv.Itoa(len(b)))
-			w.Write(b)
-		})))
-	}
-	os.Exit(m.Run())
 }
 
 func medianOf(n int, f func()) time.Duration {
@@ -308,6 +163,14 @@ func medianOf(n int, f func()) time.Duration {
 		times[i] = time.Since(began)
 	}
 	return median(times)
+}
+
+func medianBy[E any, T cmp.Ordered](all []E, of func(E) T) T {
+	values := make([]T, len(all))
+	for i, e := range all {
+		values[i] = of(e)
+	}
+	return median(values)
 }
 
 func median[T cmp.Ordered](d []T) T { return quantile(d, 0.5) }

@@ -42,7 +42,7 @@ func TestCorrect(t *testing.T) {
 			t.Run(f.Runtime+"/"+f.Model, func(t *testing.T) {
 				t.Parallel()
 				s := &served{caseFile: f, d: d.in(t), name: f.Model + "_" + strings.NewReplacer(".", "_", "-", "_").Replace(f.Runtime)}
-				s.d.deploy(s.name, f.Path, f.Runtime)
+				s.d.deploy(s.name, f.Path, s.name, f.Runtime)
 				for _, c := range f.Cases {
 					s.checkAlone(c, over)
 				}

@@ -1,7 +1,6 @@
 package tests
 
 import (
-	"bufio"
 	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -17,7 +16,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -127,9 +125,9 @@ func (f floorS3) write(name string, r io.Reader, size int64) error {
 }
 
 // runFloor is the process of a floor: what it is comes from the environment.
-func runFloor(l net.Listener, spec string) error {
+func runFloor(l net.Listener) error {
 	f := &floor{}
-	fields := strings.Fields(spec)
+	fields := strings.Fields(os.Getenv("HEARTH_BENCH_STORE"))
 	var err error
 	if fields[0] == "files" {
 		f.store = floorFiles{fields[1]}
@@ -141,24 +139,15 @@ func runFloor(l net.Listener, spec string) error {
 		return err
 	}
 	f.config = &tls.Config{Certificates: []tls.Certificate{pair}}
-	fmt.Println("listening")
 	return http.Serve(l, f)
 }
 
 // startFloor runs one in a process of its own, as the daemon is, and gives the
 // environment that TensorFlow reaches it by.
 func startFloor(b *testing.B, spec string) []string {
-	addr, cert := freeAddress(b), filepath.Join(b.TempDir(), "cert.pem")
+	cert := filepath.Join(b.TempDir(), "cert.pem")
 	check(b, writeCertificate(cert))
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), "HEARTH_BENCH_FLOOR="+spec, "HEARTH_BENCH_ADDR="+addr, "HEARTH_BENCH_CERT="+cert)
-	cmd.Stderr = os.Stderr
-	out, err := cmd.StdoutPipe()
-	check(b, err)
-	check(b, cmd.Start())
-	b.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
-	_, err = bufio.NewReader(out).ReadString('\n')
-	check(b, err)
+	addr := startProgram(b, "HEARTH_BENCH_FLOOR", "HEARTH_BENCH_STORE="+spec, "HEARTH_BENCH_CERT="+cert)
 	return []string{"https_proxy=http://" + addr, "no_proxy=127.0.0.1,localhost", "CURL_CA_BUNDLE=" + cert, "GOOGLE_AUTH_TOKEN_FOR_TESTING=x"}
 }
 

@@ -13,7 +13,7 @@ const poison = `{"instances":[666.0]}`
 
 func (d *daemon) poisoned(model string) {
 	d.t.Helper()
-	d.deploy(model, filepath.Join(fromEnv(d.t, "HEARTH_TEST_EXPORTS"), "2.21", model, "1"), "2.21")
+	d.deploy(model, filepath.Join(fromEnv(d.t, "HEARTH_TEST_EXPORTS"), "2.21", model, "1"), model, "2.21")
 }
 
 func (d *daemon) predict(model, body string) (status int, answer string) {

@@ -27,15 +27,17 @@ func (d *daemon) workers() []int {
 	return pids
 }
 
-func (d *daemon) worker(model string) int {
+func (d *daemon) worker(model string) int { return d.workerOf(model, "v1") }
+
+func (d *daemon) workerOf(model, version string) int {
 	d.t.Helper()
 	_, status := d.call("GET", "/hearth/v1/status", "")
 	for _, v := range status["versions"].([]any) {
-		if v := v.(map[string]any); v["model"] == model {
+		if v := v.(map[string]any); v["model"] == model && v["version"] == version {
 			return int(v["pid"].(float64))
 		}
 	}
-	d.t.Fatalf("no version of %s in status %v", model, status)
+	d.t.Fatalf("no version %s of %s in status %v", version, model, status)
 	return 0
 }
 

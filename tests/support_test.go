@@ -141,21 +141,23 @@ func (d *daemon) wait(job string) map[string]any {
 	return got
 }
 
-// model deploys a SavedModel of the tests as MODEL/v1 and waits until it answers.
+// model deploys a SavedModel of the tests, put to gs://models/SAVED/1, as MODEL/v1 and
+// waits until it answers.
 func (d *daemon) model(name, saved string) {
 	d.t.Helper()
-	d.deploy(name, filepath.Join(fromEnv(d.t, "HEARTH_TEST_MODELS"), saved, "1"), "2.21")
+	d.deploy(name, filepath.Join(fromEnv(d.t, "HEARTH_TEST_MODELS"), saved, "1"), saved+"/1", "2.21")
 }
 
-// deploy deploys a SavedModel in a folder as MODEL/v1 and waits until it answers.
-func (d *daemon) deploy(name, folder, runtime string) {
+// deploy deploys a SavedModel in a folder, put to a path of gs://models, as MODEL/v1
+// and waits until it answers.
+func (d *daemon) deploy(name, folder, path, runtime string) {
 	d.t.Helper()
 	if status, _ := d.call("GET", "/storage/v1/b/models", ""); status == 404 {
 		d.must("storage", "buckets", "create", "gs://models")
 	}
-	d.must("storage", "cp", "-r", folder+"/", "gs://models/"+name+"/")
+	d.must("storage", "cp", "-r", folder+"/", "gs://models/"+path+"/")
 	d.must("models", "create", name, "--regions", "us-central1")
-	d.must("versions", "create", "v1", "--model", name, "--origin", "gs://models/"+name, "--runtime-version", runtime)
+	d.must("versions", "create", "v1", "--model", name, "--origin", "gs://models/"+path, "--runtime-version", runtime)
 }
 
 // in gives the same daemon for a subtest.

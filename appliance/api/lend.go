@@ -28,8 +28,8 @@ type lendable struct {
 	s *Server
 	// ahead has been read of the connection and not by net/http yet.
 	ahead []byte
-	// refused is true if the request that comes next is not to be lent with.
-	refused bool
+	// stay is how many requests are answered here before it is lent again.
+	stay int
 	// between is true from the end of a request to the first bytes of the next one:
 	// a head must not be found in the middle of another one.
 	// net/http's goroutine for the connection sets and reads it.
@@ -78,8 +78,8 @@ func (c *lendable) lend(room, read []byte) bool {
 	if !c.between || len(room) != httpBuffer {
 		return false
 	}
-	if c.refused {
-		c.refused = false
+	if c.stay > 0 {
+		c.stay--
 		return false
 	}
 	loan := c.s.loan(read)
@@ -153,14 +153,18 @@ func (s *Server) loan(read []byte) Loan {
 	return s.behind.Lend(r)
 }
 
+// stays is how many requests a connection that came back is not lent for: the client
+// that strays may do so for good, and may not.
+var stays = map[handover.Reason]int{handover.Refused: 1, handover.Strayed: 64}
+
 // Return takes a connection back that was lent, with what has been read of its next
 // request.
-func (s *Server) Return(c *net.TCPConn, read []byte, refused bool) {
+func (s *Server) Return(c *net.TCPConn, read []byte, why handover.Reason) {
 	if !s.ours.add(c) {
 		return
 	}
 	go func() {
 		defer s.ours.remove(c)
-		s.ready.put(&lendable{TCPConn: c, s: s, ahead: read, refused: refused})
+		s.ready.put(&lendable{TCPConn: c, s: s, ahead: read, stay: stays[why]})
 	}()
 }

@@ -20,9 +20,9 @@ const patience = 10 * time.Second
 
 // returned is a connection that came back to the daemon.
 type returned struct {
-	conn    *net.TCPConn
-	read    string
-	refused bool
+	conn *net.TCPConn
+	read string
+	why  handover.Reason
 }
 
 // lent is a connection at the worker's end.
@@ -62,7 +62,7 @@ func newHouse(t *testing.T) *house {
 func (h *house) dial() *handover.Link {
 	h.t.Helper()
 	l, err := handover.Dial(h.t.Context(), h.dir, handover.Options{
-		Back:       func(c *net.TCPConn, read []byte, refused bool) { h.backs <- returned{c, string(read), refused} },
+		Back:       func(c *net.TCPConn, read []byte, why handover.Reason) { h.backs <- returned{c, string(read), why} },
 		Died:       func(bodies []handover.Body) { h.died <- bodies },
 		Unanswered: func(method uint8, last bool) []byte { return fmt.Appendf(nil, "sorry %d %v\n", method, last) },
 	})
@@ -156,11 +156,11 @@ func TestLend_ThereAndBack(t *testing.T) {
 	if err != nil || string(buf[:n]) != "second" {
 		t.Fatalf("%q %v", buf[:n], err)
 	}
-	if err := seat.GiveBack(buf[:n], true); err != nil {
+	if err := seat.GiveBack(buf[:n], handover.Refused); err != nil {
 		t.Fatal(err)
 	}
 	back := await(t, h.backs)
-	if back.read != "second" || !back.refused {
+	if back.read != "second" || back.why != handover.Refused {
 		t.Errorf("%+v", back)
 	}
 	say(t, back.conn, "from the daemon\n")
@@ -265,7 +265,7 @@ func TestSeat_DaemonDies(t *testing.T) {
 	client, seat := h.lend(first)
 	seat.Mark(handover.Idle)
 	first.Close()
-	for seat.Holds() && seat.GiveBack([]byte("x"), false) == nil {
+	for seat.Holds() && seat.GiveBack([]byte("x"), handover.Changed) == nil {
 		t.Fatal("given back to nobody")
 	}
 	if !seat.Holds() {
@@ -283,7 +283,7 @@ func TestSeat_DaemonDies(t *testing.T) {
 	if !other.Holds() {
 		t.Error("the next daemon's decision does not hold")
 	}
-	if err := seat.GiveBack([]byte("request"), false); err != nil {
+	if err := seat.GiveBack([]byte("request"), handover.Changed); err != nil {
 		t.Fatal(err)
 	}
 	back := await(t, h.backs)

@@ -14,8 +14,8 @@ import (
 // Options is what a Link tells its owner. All must be set.
 type Options struct {
 	// Back takes a connection that is the daemon's again, with what was read of the
-	// next request. One that was refused must not be lent again with that request.
-	Back func(c *net.TCPConn, read []byte, refused bool)
+	// next request, and why.
+	Back func(c *net.TCPConn, read []byte, why Reason)
 	// Died hears of the requests that ran when the worker died, before connections
 	// are given back.
 	Died func(bodies []Body)
@@ -203,7 +203,7 @@ func (l *Link) run() {
 			return
 		}
 		switch m.kind {
-		case back, refused, closed:
+		case back, refused, strayed, closed:
 			if fd >= 0 {
 				unix.Close(fd)
 			}
@@ -213,21 +213,21 @@ func (l *Link) run() {
 			case m.kind == closed:
 				unix.Close(c.fd)
 			default:
-				l.giveBack(c.fd, append([]byte(nil), data...), m.kind == refused)
+				l.giveBack(c.fd, append([]byte(nil), data...), backs[m.kind])
 			}
 		case orphan:
-			l.giveBack(fd, append([]byte(nil), data...), false)
+			l.giveBack(fd, append([]byte(nil), data...), Changed)
 		}
 	}
 }
 
-func (l *Link) giveBack(fd int, read []byte, refused bool) {
+func (l *Link) giveBack(fd int, read []byte, why Reason) {
 	if fd < 0 {
 		return
 	}
 	// It fails if the client has reset the connection: there is nothing to return.
 	if c, err := tcpOf(fd); err == nil {
-		l.o.Back(c, read, refused)
+		l.o.Back(c, read, why)
 	}
 }
 
@@ -303,7 +303,7 @@ func bytesWritten(fd int) (n uint32, ok bool) {
 // rescue goes on with a connection where its worker left off.
 func (l *Link) rescue(c lentConn, s State) {
 	if s == Idle {
-		l.giveBack(c.fd, nil, false)
+		l.giveBack(c.fd, nil, Changed)
 		return
 	}
 	t, err := tcpOf(c.fd)
@@ -311,7 +311,7 @@ func (l *Link) rescue(c lentConn, s State) {
 		return
 	}
 	if s == Running && l.apologize(t, c.method, false) {
-		l.o.Back(t, nil, false)
+		l.o.Back(t, nil, Changed)
 		return
 	}
 	if s == Reading {

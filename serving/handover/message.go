@@ -29,15 +29,36 @@ const (
 	lend
 	// back returns one, with the bytes of a request.
 	back
-	// refused is back with a request that the worker does not answer itself; it
-	// must not be lent with it again.
+	// refused is back for the reason Refused.
 	refused
 	// closed says that a connection has ended.
 	closed
 	// orphan is back for a connection that an earlier daemon lent: with its
 	// descriptor, since this daemon has none.
 	orphan
+	// strayed is back for the reason Strayed.
+	strayed
 )
+
+// Reason is why a connection comes back.
+type Reason uint8
+
+const (
+	// Changed: its next request is for something else, or what was decided when it
+	// was lent does not hold any more.
+	Changed Reason = iota
+	// Refused: the worker does not answer such a request as its next one; the
+	// connection must not be lent with it again.
+	Refused
+	// Strayed: its client asks for one thing and soon for another, so that lending
+	// it costs more than it saves.
+	Strayed
+)
+
+// backs are the messages that return a connection.
+var backs = map[kind]Reason{back: Changed, refused: Refused, strayed: Strayed}
+
+func (r Reason) kind() kind { return [...]kind{Changed: back, Refused: refused, Strayed: strayed}[r] }
 
 // message is the head of every packet: kind, slot, method, epoch, in 10 bytes.
 type message struct {

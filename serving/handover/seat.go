@@ -161,15 +161,10 @@ func (s *Seat) Used(t time.Time) { s.line.page.setUsed(uint32(t.Unix())) }
 var errNobody = errors.New("the server is not running")
 
 // GiveBack returns the connection to the daemon with what was read of its next
-// request; refuse it if the worker does not answer such requests. With an error
-// the seat is still the caller's.
-func (s *Seat) GiveBack(read []byte, refuse bool) error {
+// request. With an error the seat is still the caller's.
+func (s *Seat) GiveBack(read []byte, why Reason) error {
 	if !s.line.gone.Load() {
-		m := message{kind: back, slot: s.slot}
-		if refuse {
-			m.kind = refused
-		}
-		if err := s.line.ch.send(m, read, -1); err == nil {
+		if err := s.line.ch.send(message{kind: why.kind(), slot: s.slot}, read, -1); err == nil {
 			s.conn.Close() // the daemon has it too
 			return nil
 		}

@@ -22,9 +22,9 @@ const (
 // batchLimit finds out how many rows requests may fill together in one run of a
 // signature; 0 means that each has to be run by itself. That is so unless its
 // shapes say that dimension 0 of everything is a batch of any size, and a trial
-// with made-up rows shows that rows mean nothing to one another: a graph may
+// shows that rows mean nothing to one another: a graph may
 // well compare them, and then only those of one request belong together.
-func batchLimit(ctx context.Context, s Servable, sig *tensor.Signature) int64 {
+func batchLimit(ctx context.Context, s Servable, try *samples, sig *tensor.Signature) int64 {
 	for _, specs := range []map[string]tensor.Spec{sig.Inputs, sig.Outputs} {
 		for _, spec := range specs {
 			if spec.UnknownRank || len(spec.Shape) == 0 || spec.Shape[0] >= 0 {
@@ -32,14 +32,14 @@ func batchLimit(ctx context.Context, s Servable, sig *tensor.Signature) int64 {
 			}
 		}
 	}
-	if !keepsRowsApart(ctx, s, sig) {
+	if !keepsRowsApart(ctx, s, try, sig) {
 		return 0
 	}
 	var sizes []int64
 	var perRow []float64
 	began := time.Now()
 	for n := int64(1); n <= maxBatch && time.Since(began) < measureTime; n *= 2 {
-		took, ok := timeRuns(ctx, s, sig, n, 4)
+		took, ok := timeRuns(ctx, s, try, sig, n, 4)
 		if !ok {
 			break
 		}
@@ -56,11 +56,11 @@ func batchLimit(ctx context.Context, s Servable, sig *tensor.Signature) int64 {
 	return n
 }
 
-// timeRuns gives the shortest time of some runs with made-up rows.
-func timeRuns(ctx context.Context, s Servable, sig *tensor.Signature, rows int64, runs int) (time.Duration, bool) {
+// timeRuns gives the shortest time of some runs of so many rows.
+func timeRuns(ctx context.Context, s Servable, try *samples, sig *tensor.Signature, rows int64, runs int) (time.Duration, bool) {
 	shortest := time.Duration(math.MaxInt64)
 	for range runs {
-		in, ok := synthetic(sig, rows, 0)
+		in, ok := try.take(sig, rows, false)
 		if !ok {
 			return 0, false
 		}
@@ -75,12 +75,12 @@ func timeRuns(ctx context.Context, s Servable, sig *tensor.Signature, rows int64
 
 // keepsRowsApart tries whether two different rows give the same alone and
 // together, in either order.
-func keepsRowsApart(ctx context.Context, s Servable, sig *tensor.Signature) bool {
+func keepsRowsApart(ctx context.Context, s Servable, try *samples, sig *tensor.Signature) bool {
 	var rows [2]map[string]*tensor.Tensor
 	var alone [2][]*tensor.Tensor
 	for i := range rows {
 		var ok bool
-		if rows[i], ok = synthetic(sig, 1, byte(i)); !ok {
+		if rows[i], ok = try.take(sig, 1, i == 1); !ok {
 			return false
 		}
 		var err error

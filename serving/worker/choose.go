@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -41,6 +43,7 @@ const (
 // loaded is a model in memory with what was found out about it.
 type loaded struct {
 	Servable
+	try     *samples
 	threads Threads
 	runs    int
 	batches map[*tensor.Signature]int64
@@ -60,16 +63,20 @@ func load(ctx context.Context, o Options) (*loaded, error) {
 	if len(ways) > 1 {
 		defer awaitQuiet(ctx)()
 	}
-	best, err := loadOne(ctx, o, ways[0])
+	recorded, err := readRecorded(o.ModelDir)
+	if err != nil {
+		return nil, err
+	}
+	best, err := loadOne(ctx, o, recorded, ways[0])
 	if err != nil {
 		return nil, err
 	}
 	for _, way := range ways[1:] {
-		// It cannot be tried out with made-up inputs, or two of it take too much room.
+		// It cannot be tried out, or two of it take too much room.
 		if best.cost == 0 || size(o.ModelDir) > largestTried {
 			break
 		}
-		next, err := loadOne(ctx, o, way)
+		next, err := loadOne(ctx, o, recorded, way)
 		if err != nil {
 			best.Close()
 			return nil, err
@@ -89,10 +96,14 @@ func load(ctx context.Context, o Options) (*loaded, error) {
 // String says how the model is run.
 func (m *loaded) String() string {
 	text := fmt.Sprintf("%s, %d runs at once", m.threads, m.runs)
-	for _, rows := range m.batches {
-		if rows > 0 {
-			text += fmt.Sprintf(", up to %d rows of requests that wait in one run", rows)
+	signatures := slices.SortedFunc(maps.Keys(m.batches), func(a, b *tensor.Signature) int { return strings.Compare(a.Name, b.Name) })
+	for _, sig := range signatures {
+		if rows := m.batches[sig]; rows > 0 {
+			text += fmt.Sprintf(", up to %d rows of requests for %s that wait in one run", rows, sig.Name)
 		}
+	}
+	if n := len(m.try.requests); n > 0 {
+		text += fmt.Sprintf(", warmed up with %d requests of its own", n)
 	}
 	return text
 }
@@ -112,12 +123,16 @@ func size(dir string) (sum int64) {
 	return sum
 }
 
-func loadOne(ctx context.Context, o Options, way Threads) (*loaded, error) {
+func loadOne(ctx context.Context, o Options, recorded [][]byte, way Threads) (*loaded, error) {
 	s, err := o.Loader(ctx, o.ModelDir, way)
 	if err != nil {
 		return nil, err
 	}
 	m := &loaded{Servable: withFixed(s), threads: way, runs: o.Runs}
+	if m.try, err = newSamples(recorded, s.Signatures()); err != nil {
+		s.Close()
+		return nil, err
+	}
 	if err := m.prepare(ctx, len(o.Threads) > 1, o.Log); err != nil {
 		s.Close()
 		return nil, err
@@ -129,15 +144,21 @@ func (m *loaded) prepare(ctx context.Context, compare bool, log zerolog.Logger) 
 	if len(m.Signatures()) == 0 {
 		return ml.Errorf(ml.InvalidArgument, "The SavedModel has no signature that can be served; export it with at least serving_default.")
 	}
-	if err := warmUp(ctx, m.Servable, log); err != nil {
+	if err := warmUp(ctx, m.Servable, m.try, log); err != nil {
 		return err
+	}
+	m.batches = map[*tensor.Signature]int64{}
+	for sig := range m.try.rows {
+		m.batches[sig] = batchLimit(ctx, m.Servable, m.try, sig)
 	}
 	sig, err := tensor.Select(m.Signatures(), "")
 	if err != nil {
 		return nil // every request must name one, and none is like another
 	}
-	limit := batchLimit(ctx, m.Servable, sig)
-	m.batches = map[*tensor.Signature]int64{sig: limit}
+	if _, known := m.batches[sig]; !known {
+		m.batches[sig] = batchLimit(ctx, m.Servable, m.try, sig)
+	}
+	limit := m.batches[sig]
 	if compare {
 		m.measure(ctx, sig, max(1, limit))
 	}
@@ -171,7 +192,7 @@ func (m *loaded) measure(ctx context.Context, sig *tensor.Signature, rows int64)
 func (m *loaded) alone(ctx context.Context, sig *tensor.Signature) (time.Duration, bool) {
 	var times []time.Duration
 	for began := time.Now(); len(times) < 3 || time.Since(began) < aloneTime; {
-		took, ok := timeRuns(ctx, m.Servable, sig, 1, 1)
+		took, ok := timeRuns(ctx, m.Servable, m.try, sig, 1, 1)
 		if !ok {
 			return 0, false
 		}
@@ -191,7 +212,7 @@ func (m *loaded) crowd(ctx context.Context, sig *tensor.Signature, rows int64, r
 		callers.Go(func() {
 			n := int64(0)
 			for n == 0 || time.Since(began) < crowdTime {
-				if _, ok := timeRuns(ctx, m.Servable, sig, rows, 1); !ok {
+				if _, ok := timeRuns(ctx, m.Servable, m.try, sig, rows, 1); !ok {
 					break
 				}
 				n += rows

@@ -70,7 +70,7 @@ func newDirect(l Limits, handler func() *Handler, log zerolog.Logger) *direct {
 func (d *direct) take(s *handover.Seat, read []byte) {
 	h := d.handler()
 	if h == nil || !d.add(s) {
-		if s.GiveBack(read, true) != nil {
+		if s.GiveBack(read, handover.Refused) != nil {
 			s.Close()
 		}
 		return
@@ -118,6 +118,8 @@ type directConn struct {
 	// first is the head of the first request: what the daemon decided on. Later
 	// requests are answered here if they are like it.
 	first handover.Head
+	// answered counts the requests.
+	answered int
 	// last is the last request's head, whose text was lastText: clients repeat
 	// theirs to the byte.
 	last     handover.Head
@@ -187,14 +189,27 @@ func (c *directConn) readHead() (h handover.Head, ok bool) {
 			}
 			continue
 		case verdict == handover.Other || h.ContentLength > c.d.limits.Body:
-			c.giveBack(true)
+			c.giveBack(handover.Refused)
 			return h, false
 		case !h.Like(&c.first) || !c.seat.Holds():
-			c.giveBack(false)
+			c.giveBack(c.whyOther(&h))
 			return h, false
 		}
 		return h, true
 	}
+}
+
+// soon is how many requests have to be answered here for a connection's way here
+// and back to have paid.
+const soon = 8
+
+// whyOther is the reason to give a connection back whose next request is not to be
+// answered here.
+func (c *directConn) whyOther(next *handover.Head) handover.Reason {
+	if c.answered < soon && !next.Like(&c.first) {
+		return handover.Strayed
+	}
+	return handover.Changed
 }
 
 // parse reads the head of what there is.
@@ -239,7 +254,7 @@ func (c *directConn) until(t time.Time) bool {
 	if !c.d.stopped.Load() {
 		return true
 	}
-	c.giveBack(false)
+	c.giveBack(handover.Changed)
 	return false
 }
 
@@ -257,7 +272,7 @@ func (c *directConn) read(n int) bool {
 		return true
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) && c.d.stopped.Load() {
-		c.giveBack(false)
+		c.giveBack(handover.Changed)
 	} else {
 		c.seat.Close()
 	}
@@ -269,8 +284,8 @@ const maxGivenBack = handover.MaxHead
 
 // giveBack returns the connection to the daemon with what has been read. Where that
 // cannot be, its client is told to come again.
-func (c *directConn) giveBack(refuse bool) {
-	if c.have <= maxGivenBack && c.seat.GiveBack(c.buf[:c.have], refuse) == nil {
+func (c *directConn) giveBack(why handover.Reason) {
+	if c.have <= maxGivenBack && c.seat.GiveBack(c.buf[:c.have], why) == nil {
 		return
 	}
 	if c.have > 0 {
@@ -281,6 +296,7 @@ func (c *directConn) giveBack(refuse bool) {
 
 // answer answers a request. It is false if the connection has ended with it.
 func (c *directConn) answer(head *handover.Head, body []byte) bool {
+	c.answered++
 	now := time.Now()
 	c.seat.Used(now)
 	if cap(c.out) < handover.HeadRoom {

@@ -25,9 +25,9 @@ type door struct {
 }
 
 type back struct {
-	conn    *net.TCPConn
-	read    string
-	refused bool
+	conn *net.TCPConn
+	read string
+	why  handover.Reason
 }
 
 func (r *running) door() *door {
@@ -35,7 +35,7 @@ func (r *running) door() *door {
 	d := &door{t: r.t, backs: make(chan back, 16)}
 	var err error
 	d.link, err = handover.Dial(r.t.Context(), r.dir, handover.Options{
-		Back: func(c *net.TCPConn, read []byte, refused bool) { d.backs <- back{c, string(read), refused} },
+		Back: func(c *net.TCPConn, read []byte, why handover.Reason) { d.backs <- back{c, string(read), why} },
 		Died: func([]handover.Body) {},
 		Unanswered: func(method uint8, last bool) []byte {
 			return handover.AppendError(nil, frame.Method(method), handover.ErrDied(nil), last)
@@ -104,12 +104,12 @@ func (v *visitor) expect(status int, body string) *http.Response {
 	return answer
 }
 
-func (d *door) expectBack(read string, refused bool) back {
+func (d *door) expectBack(read string, why handover.Reason) back {
 	d.t.Helper()
 	select {
 	case b := <-d.backs:
-		if b.read != read || b.refused != refused {
-			d.t.Errorf("given back with %q, refused: %v", b.read, b.refused)
+		if b.read != read || b.why != why {
+			d.t.Errorf("given back with %q, because %v, want %q because %v", b.read, b.why, read, why)
 		}
 		d.t.Cleanup(func() { b.conn.Close() })
 		return b
@@ -147,19 +147,19 @@ func TestDirect(t *testing.T) {
 	}
 	// What is for somebody else goes back, whole.
 	for i, other := range []struct {
-		text    string
-		refused bool
+		text string
+		why  handover.Reason
 	}{
-		{"GET / HTTP/1.1\r\n\r\n", true},
-		{asks("/q", `{}`), false},
-		{asks("/p", `{}`, "Authorization: b"), false},
-		{asks("/p", `{}`, "Expect: 100-continue"), true},
-		{"POST /p HTTP/1.1\r\nHost: h\r\nContent-Length: 99999999999\r\n\r\n", true},
+		{"GET / HTTP/1.1\r\n\r\n", handover.Refused},
+		{asks("/q", `{}`), handover.Strayed},
+		{asks("/p", `{}`, "Authorization: b"), handover.Strayed},
+		{asks("/p", `{}`, "Expect: 100-continue"), handover.Refused},
+		{"POST /p HTTP/1.1\r\nHost: h\r\nContent-Length: 99999999999\r\n\r\n", handover.Refused},
 	} {
 		v := d.visit(frame.TFServing, one)
 		v.expect(200, `{"predictions": [3.0]}`)
 		v.say(other.text)
-		b := d.expectBack(other.text, other.refused)
+		b := d.expectBack(other.text, other.why)
 		if _, err := io.WriteString(b.conn, "on\n"); err != nil {
 			t.Error(err)
 		}
@@ -167,6 +167,15 @@ func TestDirect(t *testing.T) {
 			t.Errorf("%d: %q %v", i, on, err)
 		}
 	}
+	// One that has paid for its way may go elsewhere without ado.
+	v = d.visit(frame.TFServing, one)
+	for range 7 {
+		v.expect(200, `3.0`)
+		v.say(one)
+	}
+	v.expect(200, `3.0`)
+	v.say(asks("/q", `{}`))
+	d.expectBack(asks("/q", `{}`), handover.Changed)
 	if d.link.Used().IsZero() {
 		t.Error("nobody knows that the version is used")
 	}
@@ -179,7 +188,7 @@ func TestDirect_Recall(t *testing.T) {
 	v.expect(200, "3.0")
 	d.link.Recall()
 	v.say(one)
-	d.expectBack(one, false)
+	d.expectBack(one, handover.Changed)
 }
 
 func TestDirect_ClientCloses(t *testing.T) {
@@ -259,7 +268,7 @@ func TestDirect_Stop(t *testing.T) {
 	}
 	close(leave)
 	busy.expect(200, "5.5")
-	d.expectBack("", false)
+	d.expectBack("", handover.Changed)
 }
 
 // A run that takes too long costs its client the connection, not its time; others are

@@ -222,7 +222,7 @@ func TestBatchLimit(t *testing.T) {
 	of := func(s Servable, change func(*tensor.Signature)) int64 {
 		sig := s.Signatures()["serving_default"]
 		change(sig)
-		return batchLimit(t.Context(), s, sig)
+		return batchLimit(t.Context(), s, &samples{}, sig)
 	}
 	same := func(*tensor.Signature) {}
 	shape := func(shape ...int64) func(*tensor.Signature) {

@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"fmt"
@@ -22,40 +23,47 @@ var warmupBatches = []int64{1, 2, 8}
 // tensors does not take the machine's memory to warm up.
 const maxWarmupElements = 16 << 20
 
-// warmUp runs the signature that requests get when they name none, with
-// made-up inputs: zeros and empty strings. Others are left alone, since running
-// a signature that trains would change the model. A model may well refuse such
-// inputs (an empty string is no picture), so an error is only logged; but one
-// that says that the model lacks something it needs for any input is returned,
+// warmUp runs the requests that the model brought, which it must answer, and the
+// signature that requests get when they name none. Without requests of the model's
+// own these are made-up inputs: zeros and empty strings. Other signatures are left
+// alone then, since running one that trains would change the model. A model may well
+// refuse such inputs (an empty string is no picture), so an error is only logged; but
+// one that says that the model lacks something it needs for any input is returned,
 // as a FAILED_PRECONDITION.
-func warmUp(ctx context.Context, s Servable, log zerolog.Logger) error {
+func warmUp(ctx context.Context, s Servable, try *samples, log zerolog.Logger) error {
+	for i, r := range try.requests {
+		if _, err := s.Run(ctx, r.Signature, r.Inputs); err != nil {
+			return cmp.Or(ctx.Err(), lacking(r.Signature, err), recordedError(i+1, err))
+		}
+	}
 	sig, err := tensor.Select(s.Signatures(), "")
 	if err != nil {
 		log.Info().Msg("not warmed up: every request must name a signature")
 		return nil
 	}
 	for _, batch := range warmupBatches {
-		in, ok := synthetic(sig, batch, 0)
+		in, ok := try.take(sig, batch, false)
 		if !ok {
 			log.Info().Str("signature", sig.Name).Msg("not warmed up: its inputs cannot be made up")
 			return nil
 		}
-		_, err := s.Run(ctx, sig, in)
-		if ctx.Err() != nil {
-			return ctx.Err()
+		if _, err := s.Run(ctx, sig, in); err != nil {
+			log.Info().Str("signature", sig.Name).Err(err).Msg("the model refuses made-up inputs; its first request may be slow")
+			return cmp.Or(ctx.Err(), lacking(sig, err))
 		}
-		if err == nil {
-			continue
-		}
-		if lacksResource(err) {
-			what, _, _ := strings.Cut(sentence(err), "\n")
-			return ml.Errorf(ml.FailedPrecondition, "The SavedModel loads, but its signature %s cannot run, whatever the input: something was not saved with it. "+
-				"Export Keras models with `model.export`. TensorFlow says: %s", sig.Name, what)
-		}
-		log.Info().Str("signature", sig.Name).Err(err).Msg("the model refuses made-up inputs; its first request may be slow")
-		return nil
 	}
 	return nil
+}
+
+// lacking explains an error of a model that cannot run, whatever the input; nil for
+// others.
+func lacking(sig *tensor.Signature, err error) error {
+	if !lacksResource(err) {
+		return nil
+	}
+	what, _, _ := strings.Cut(sentence(err), "\n")
+	return ml.Errorf(ml.FailedPrecondition, "The SavedModel loads, but its signature %s cannot run, whatever the input: something was not saved with it. "+
+		"Export Keras models with `model.export`. TensorFlow says: %s", sig.Name, what)
 }
 
 // lacksResource tells a graph that lost its variables or tables from one that
