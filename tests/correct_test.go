@@ -232,12 +232,16 @@ func (s *served) about(signature string) (types map[string]string, functions map
 // many requests shared a run with others. If none did, all answers are those of requests
 // that run alone.
 func (s *served) checkTogether() (shared int64) {
-	const clients, each = 8, 12
+	const clients = 8
 	var single []answered
 	for _, c := range s.Cases {
 		if len(c.Rows) == 1 && (c.Signature == "serving_default" || len(s.signatures()) == 1) {
 			single = append(single, c)
 		}
+	}
+	each := 12
+	if len(single[0].Rows[0]) > 64<<10 {
+		each = 2 // of images as numbers
 	}
 	requests, runs := s.counted()
 	farthest := &farthestApart{by: map[string]float64{}}

@@ -11,23 +11,23 @@ import (
 	"time"
 )
 
-// footprint is the memory of a daemon and of a model's worker at its highest since it
+// highWater is the memory of a daemon and of a model's worker at its highest since it
 // was looked at last.
-type footprint struct {
+type highWater struct {
 	t    testing.TB
 	pids []int
 	held int64
 }
 
-func (d *daemon) footprint(model string) *footprint {
+func (d *daemon) highWater(model string) *highWater {
 	d.t.Helper()
-	f := &footprint{t: d.t, pids: []int{d.cmd.Process.Pid, d.worker(model)}}
+	f := &highWater{t: d.t, pids: []int{d.cmd.Process.Pid, d.worker(model)}}
 	f.held = f.peak()
 	return f
 }
 
 // grown is by how many MiB it grew at most.
-func (f *footprint) grown() int64 {
+func (f *highWater) grown() int64 {
 	f.t.Helper()
 	mib := (f.peak() - f.held) >> 10
 	f.t.Logf("the memory grew by %d MiB", mib)
@@ -35,16 +35,10 @@ func (f *footprint) grown() int64 {
 }
 
 // peak gives the highest in KiB, and begins anew.
-func (f *footprint) peak() (sum int64) {
+func (f *highWater) peak() (sum int64) {
 	f.t.Helper()
 	for _, pid := range f.pids {
-		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-		check(f.t, err)
-		_, after, _ := strings.Cut(string(status), "VmHWM:")
-		var kib int64
-		_, err = fmt.Sscan(after, &kib)
-		check(f.t, err)
-		sum += kib
+		sum += int64(statusOf(f.t, pid, "VmHWM:"))
 		check(f.t, os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", pid), []byte("5"), 0))
 	}
 	return sum
@@ -56,7 +50,7 @@ func TestFlood_OneRequest(t *testing.T) {
 	d := newDaemon(t)
 	d.model("half", "half_plus_two")
 	d.keepPredicting(t, "half")
-	f := d.footprint("half")
+	f := d.highWater("half")
 	deep := `{"instances":` + strings.Repeat("[", 1_000_000)
 	for _, path := range []string{"/v1/projects/hearth/models/half:predict", "/v1/models/half:predict"} {
 		if status, answer := d.raw("POST", path, deep); status != 400 || !strings.Contains(string(answer), "deep") {
@@ -149,7 +143,7 @@ func TestFlood_SlowClients(t *testing.T) {
 	d := newDaemon(t)
 	d.model("half", "half_plus_two")
 	d.keepPredicting(t, "half")
-	f := d.footprint("half")
+	f := d.highWater("half")
 	text := d.predicting("half", half)
 	slow := make([]*kept, clients)
 	sent := make([]int, clients)

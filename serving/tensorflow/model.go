@@ -163,7 +163,7 @@ func (m *Model) Run(ctx context.Context, sig *tensor.Signature, inputs map[strin
 		return nil, err
 	}
 	outputs, fetches := c.fetches(inputs)
-	fetched, err := m.session.Run(feeds, fetches, nil)
+	fetched, err := m.runSession(feeds, fetches)
 	if err != nil {
 		return nil, ml.Errorf(ml.InvalidArgument, "Failed to run the provided model: Exception during running the graph: %v (Error code: 2)", err)
 	}
@@ -177,6 +177,11 @@ func (m *Model) Run(ctx context.Context, sig *tensor.Signature, inputs map[strin
 		fetched = fetched[1:]
 	}
 	return outputs, nil
+}
+
+func (m *Model) runSession(feeds map[tf.Output]*tf.Tensor, fetches []tf.Output) ([]*tf.Tensor, error) {
+	defer restoreSubnormals(flushSubnormals())
+	return m.session.Run(feeds, fetches, nil)
 }
 
 // fetches gives the outputs that are known before the run, nil for each of the others,
