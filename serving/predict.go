@@ -56,7 +56,7 @@ func (m *Manager) Predict(ctx context.Context, r PredictRequest) (PredictRespons
 	if err != nil {
 		return PredictResponse{}, err
 	}
-	became := answered
+	became := notRun
 	defer func() { p.quarantine.leave(way, r.Body, became) }()
 	now := time.Now()
 	c, err := p.acquire(ctx, now)
@@ -69,6 +69,7 @@ func (m *Manager) Predict(ctx context.Context, r PredictRequest) (PredictRespons
 		c.giveBack()
 		return PredictResponse{}, err
 	}
+	became = answered
 	response := PredictResponse{Version: p.version, Status: f.Status, ContentType: "application/json", Body: f.Body, Release: c.giveBack}
 	if len(f.Head) > 0 {
 		response.ContentType, response.Timing, _ = strings.Cut(string(f.Head), "\n")

@@ -13,7 +13,7 @@ import (
 // quarantine keeps a request that kills its version's worker from doing it again and
 // again. Those that were with the worker when it died are suspects: each that comes
 // back is run with no other beside it, and is cleared if the worker survives. If it
-// does not, the request is refused from then on. One that was not answered in time may
+// does not, and was not ended from outside, the request is refused from then on. One that was not answered in time may
 // still run, and end the worker later. It knows requests by their bodies.
 type quarantine struct {
 	// armed is true while there are suspects or refused ones; nothing is looked at
@@ -23,6 +23,9 @@ type quarantine struct {
 	mu       sync.Mutex
 	suspects map[handover.Body]time.Time // and until when they are
 	refused  map[handover.Body]time.Time
+	// accused are suspects that were alone with a worker that died, until it is known
+	// how it did.
+	accused []handover.Body
 	// late are those that were not answered in time.
 	late map[handover.Body]lateRun
 	// beside is held by a suspect that runs, and shared by all others.
@@ -94,9 +97,10 @@ func (q *quarantine) look(b handover.Body, now time.Time) (suspect bool, err err
 type fate int
 
 const (
-	answered fate = iota
-	died          // the worker did
-	late          // there was no answer in time
+	notRun fate = iota
+	answered
+	died // the worker did
+	late // there was no answer in time
 )
 
 // leave ends what enter began.
@@ -105,10 +109,10 @@ func (q *quarantine) leave(p pass, body []byte, f fate) {
 	case f == late:
 		q.noteLate(handover.BodyOf(body), p == alone)
 	case f == died && p == alone:
-		q.refuse(handover.BodyOf(body))
+		q.accuse(handover.BodyOf(body))
 	case f == died:
 		q.suspect([]handover.Body{handover.BodyOf(body)})
-	case p == alone:
+	case p == alone && f == answered:
 		q.clear(handover.BodyOf(body))
 	}
 	switch p {
@@ -133,6 +137,12 @@ func (q *quarantine) suspect(bodies []handover.Body) {
 	}
 }
 
+func (q *quarantine) accuse(b handover.Body) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.accused = append(q.accused, b)
+}
+
 func (q *quarantine) refuse(b handover.Body) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -155,12 +165,19 @@ func (q *quarantine) noteLate(b handover.Body, alone bool) {
 	q.late[b] = lateRun{alone, now.Add(lateFor)}
 }
 
-// ended is told that the worker has: the late ones may have been the reason.
-func (q *quarantine) ended() {
+// ended is told that the worker has, and whether from outside. If not, the accused
+// are guilty, and the late ones may have been the reason.
+func (q *quarantine) ended(fromOutside bool) {
 	q.mu.Lock()
-	runs := q.late
-	q.late = nil
+	accused, runs := q.accused, q.late
+	q.accused, q.late = nil, nil
 	q.mu.Unlock()
+	if fromOutside {
+		return
+	}
+	for _, b := range accused {
+		q.refuse(b)
+	}
 	for b, r := range runs {
 		switch {
 		case time.Now().After(r.until):

@@ -100,12 +100,18 @@ func (k *keeper) watch(ctx context.Context, w *workerProcess, delay time.Duratio
 	case exit := <-w.exit:
 		k.over = true
 		delay = respawn.Next(delay, time.Since(began))
-		k.pool.quarantine.ended()
+		k.pool.quarantine.ended(fromOutside(exit))
 		k.pool.down("The version's worker ended and is being started again; try again.")
 		k.log.Error().Int("pid", w.pid).Str("exit", exit.Sentence()).Dur("again_in", delay).Msg("worker ended")
 	case <-ctx.Done():
 	}
 	return delay
+}
+
+// fromOutside says whether somebody ended the worker, who may be the operator or, for
+// the memory of others, the kernel.
+func fromOutside(exit ml.Exit) bool {
+	return exit.Lost || exit.Stopped || exit.Signal == "SIGKILL" && !exit.OutOfMemory && !exit.OutOfDisk
 }
 
 // fail makes the version FAILED.
