@@ -118,12 +118,12 @@ bench-slurm: build $(TEST_RUNTIME)/runtime.json ## a trainer that does nothing, 
 
 # The model servers that predictions are measured beside: a venv each.
 PEERS := $(ROOT)/build/peers
-PEER_NAMES := $(patsubst bench/peers/%/requirements.txt,%,$(wildcard bench/peers/*/requirements.txt))
+PEER_NAMES := $(basename $(notdir $(wildcard $(ROOT)/bench/peers/requirements/*.txt)))
 
 bench-peers: build $(TEST_MODELS)/.made $(PEER_NAMES:%=$(PEERS)/%/.made) ## predictions beside those of other model servers (installs them, 4 GB)
 	@$(TEST_ENV) HEARTH_BENCH_PEERS=$(PEERS) go test -run '^$$' -bench Peers -benchtime 1x -timeout 60m ./tests/
 
-$(PEERS)/%/.made: bench/peers/%/requirements.txt | $(TEST_RUNTIME)/runtime.json
+$(PEERS)/%/.made: bench/peers/requirements/%.txt | $(TEST_RUNTIME)/runtime.json
 	@bench/peers/install.sh $(TEST_RUNTIME) $* $(@D)
 
 FUZZTIME ?= 20s

@@ -2,7 +2,6 @@ package tests
 
 import (
 	"bufio"
-	"bytes"
 	"cmp"
 	"context"
 	"fmt"
@@ -15,7 +14,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -150,15 +148,16 @@ func BenchmarkPredict(b *testing.B) {
 }
 
 func (d *daemon) predictRounds(b *testing.B, model, echo string, body []byte, run func()) {
-	target := "/v1/projects/hearth/models/" + model + ":predict"
+	hearth := target{d.addr, "/v1/projects/hearth/models/" + model + ":predict", d.token, body}
+	bare := target{echo, "/", d.token, body}
 	var ours, floor []time.Duration
 	var ours16, floor16 float64
 	for range 5 {
-		one, _ := load(b, d.addr, target, d.token, body, 1)
-		base, _ := load(b, echo, "/", d.token, body, 1)
+		one, _ := hearth.mustLoad(b, 1)
+		base, _ := bare.mustLoad(b, 1)
 		ours, floor = append(ours, one...), append(floor, base...)
-		_, rate := load(b, d.addr, target, d.token, body, 16)
-		_, baseRate := load(b, echo, "/", d.token, body, 16)
+		_, rate := hearth.mustLoad(b, 16)
+		_, baseRate := bare.mustLoad(b, 16)
 		ours16, floor16 = max(ours16, rate), max(floor16, baseRate)
 	}
 	session := medianOf(2000, run)
@@ -171,73 +170,6 @@ func (d *daemon) predictRounds(b *testing.B, model, echo string, body []byte, ru
 	b.ReportMetric(float64(quantile(ours, 0.5))/float64(limit), "ratio-to-echo+session")
 	b.ReportMetric(ours16, "req/s-at-16")
 	b.ReportMetric(floor16, "echo-req/s-at-16")
-}
-
-// load sends the request over conns kept connections for one second and gives
-// each request's time, and requests per second.
-func load(b *testing.B, addr, target, token string, body []byte, conns int) ([]time.Duration, float64) {
-	request := fmt.Appendf(nil, "POST %s HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
-		target, addr, token, len(body), body)
-	var mu sync.Mutex
-	var all []time.Duration
-	var wg sync.WaitGroup
-	end := time.Now().Add(time.Second)
-	for range conns {
-		wg.Go(func() {
-			times := requests(b, addr, request, end)
-			mu.Lock()
-			defer mu.Unlock()
-			all = append(all, times...)
-		})
-	}
-	wg.Wait()
-	return all, float64(len(all))
-}
-
-func requests(b *testing.B, addr string, request []byte, end time.Time) []time.Duration {
-	c, err := net.Dial("tcp", addr)
-	if err != nil {
-		b.Error(err)
-		return nil
-	}
-	defer c.Close()
-	r := bufio.NewReader(c)
-	var times []time.Duration
-	for began := time.Now(); began.Before(end); {
-		if _, err := c.Write(request); err != nil {
-			b.Error(err)
-			return nil
-		}
-		if err := readAnswer(r); err != nil {
-			b.Error(err)
-			return nil
-		}
-		now := time.Now()
-		times = append(times, now.Sub(began))
-		began = now
-	}
-	return times
-}
-
-// readAnswer reads one answer of status 200 that has a Content-Length.
-func readAnswer(r *bufio.Reader) error {
-	length := -1
-	for first := true; ; first = false {
-		line, err := r.ReadSlice('\n')
-		if err != nil {
-			return err
-		}
-		if first && !bytes.Contains(line, []byte(" 200 ")) {
-			return fmt.Errorf("answered %q", line)
-		}
-		if len(line) == 2 {
-			_, err := r.Discard(length)
-			return err
-		}
-		if v, ok := bytes.CutPrefix(line, []byte("Content-Length: ")); ok {
-			length, _ = strconv.Atoi(string(bytes.TrimSpace(v)))
-		}
-	}
 }
 
 // session gives a function that runs the model once, through the same binding,

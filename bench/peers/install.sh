@@ -9,7 +9,7 @@ python=$(readlink -f "$runtime/bin/python")
 install() {
   rm -rf "$folder" || return
   "$python" -m venv "$folder" || return
-  "$folder/bin/python" -m pip install --quiet --disable-pip-version-check -r "bench/peers/$peer/requirements.txt"
+  "$folder/bin/python" -m pip install --quiet --disable-pip-version-check -r "bench/peers/requirements/$peer.txt"
 }
 mkdir -p "$(dirname "$folder")"
 echo "installing $peer for the benchmark (once)"
