@@ -38,7 +38,7 @@ export HEARTH_TEST_GOSTORAGE := $(TEST_GOSTORAGE)
 export HEARTH_TEST_MINIO := $(TEST_MINIO)
 TEST_ENV = HEARTH_TEST_TENSORFLOW="$$(echo $(TEST_RUNTIME)/lib/python3*/site-packages/tensorflow)"
 
-.PHONY: help prerequisites build run test test-setup test-gpu soak check bench bench-slurm fuzz env clean
+.PHONY: help prerequisites build run test test-setup test-gpu soak check bench bench-slurm bench-peers fuzz env clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -128,6 +128,16 @@ bench: test-setup ## every path that matters beside its limit, in one run
 
 bench-slurm: build $(TEST_RUNTIME)/runtime.json ## a trainer that does nothing, beside the same under Slurm (installs Debian's)
 	@$(TEST_ENV) bench/slurm.sh
+
+# The model servers that predictions are measured beside: a venv each.
+PEERS := $(ROOT)/build/peers
+PEER_NAMES := $(basename $(notdir $(wildcard $(ROOT)/bench/peers/requirements/*.txt)))
+
+bench-peers: build $(TEST_MODELS)/.made $(PEER_NAMES:%=$(PEERS)/%/.made) ## predictions beside those of other model servers (installs them, 4 GB)
+	@$(TEST_ENV) HEARTH_BENCH_PEERS=$(PEERS) go test -run '^$$' -bench Peers -benchtime 1x -timeout 60m ./tests/
+
+$(PEERS)/%/.made: bench/peers/requirements/%.txt | $(TEST_RUNTIME)/runtime.json
+	@bench/peers/install.sh $(TEST_RUNTIME) $* $(@D)
 
 FUZZTIME ?= 20s
 fuzz: tensorflow-binding ## each fuzz target for FUZZTIME

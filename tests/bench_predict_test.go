@@ -2,7 +2,6 @@ package tests
 
 import (
 	"context"
-	"crypto/tls"
 	"io"
 	"net"
 	"net/http"
@@ -36,13 +35,13 @@ func BenchmarkPredict(b *testing.B) {
 			d.model(c.model, c.model)
 			p := predictLoads{
 				lasts:   c.lasts,
-				hearth:  plainTarget(d.addr, "/v1/projects/hearth/models/"+c.model+":predict", d.token, body),
-				callers: plainTarget(startPredictFloor(b, filepath.Join(dir, "1"), -1, 1), "/", d.token, body),
-				pools:   plainTarget(startPredictFloor(b, filepath.Join(dir, "1"), 0, 0), "/", d.token, body),
-				echo:    plainTarget(echo, "/", d.token, body),
+				hearth:  target{addr: d.addr, path: "/v1/projects/hearth/models/" + c.model + ":predict", token: d.token, body: body},
+				callers: target{addr: startPredictFloor(b, filepath.Join(dir, "1"), -1, 1), path: "/", body: body},
+				pools:   target{addr: startPredictFloor(b, filepath.Join(dir, "1"), 0, 0), path: "/", body: body},
+				echo:    target{addr: echo, path: "/", body: body},
 			}
 			for _, t := range []target{p.callers, p.pools} {
-				t.load(b, 2, 0) // loads the model
+				t.mustLoad(b, 2, 0) // loads the model
 			}
 			for range b.N {
 				p.measure(b)
@@ -61,10 +60,10 @@ func (p predictLoads) measure(b *testing.B) {
 	var hearth, callers, pools, echo, hearth16, callers16, pools16, echo16 rounds
 	for range 5 {
 		for t, r := range map[*target]*rounds{&p.hearth: &hearth, &p.callers: &callers, &p.pools: &pools, &p.echo: &echo} {
-			*r = append(*r, t.load(b, 1, p.lasts))
+			*r = append(*r, t.mustLoad(b, 1, p.lasts))
 		}
 		for t, r := range map[*target]*rounds{&p.hearth: &hearth16, &p.callers: &callers16, &p.pools: &pools16, &p.echo: &echo16} {
-			*r = append(*r, t.load(b, 16, p.lasts))
+			*r = append(*r, t.mustLoad(b, 16, p.lasts))
 		}
 	}
 	floor50, floor99 := min(callers.p50(), pools.p50()), min(callers.p99(), pools.p99())
@@ -94,13 +93,13 @@ func BenchmarkPredictTLS(b *testing.B) {
 	d.model(model, model)
 	body, err := os.ReadFile(filepath.Join(fromEnv(b, "HEARTH_TEST_MODELS"), model, "request_b1.json"))
 	check(b, err)
-	hearth := plainTarget(d.addr, "/v1/projects/hearth/models/"+model+":predict", d.token, body).overTLS(d.addr)
-	echo := plainTarget(addr, "/", d.token, body).overTLS(addr)
+	hearth := target{d.addr, "/v1/projects/hearth/models/" + model + ":predict", d.token, body, true}
+	echo := target{addr, "/", d.token, body, true}
 	run := session(b, model, body)
 	for range b.N {
 		var ours, floor rounds
 		for range 5 {
-			ours, floor = append(ours, hearth.load(b, 1, time.Second)), append(floor, echo.load(b, 1, time.Second))
+			ours, floor = append(ours, hearth.mustLoad(b, 1, time.Second)), append(floor, echo.mustLoad(b, 1, time.Second))
 		}
 		session := medianOf(2000, run)
 		b.ReportMetric(us(ours.p50()), "p50-µs")
@@ -110,11 +109,6 @@ func BenchmarkPredictTLS(b *testing.B) {
 		b.ReportMetric(us(session), "session-µs")
 		b.ReportMetric(float64(ours.p50())/float64(floor.p50()+session+50*time.Microsecond), "ratio-to-echo+session+50µs")
 	}
-}
-
-func (t target) overTLS(addr string) target {
-	t.dial = func() (net.Conn, error) { return tls.Dial("tcp", addr, &tls.Config{InsecureSkipVerify: true}) }
-	return t
 }
 
 // session gives a function that runs the model once, through the same binding,

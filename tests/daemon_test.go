@@ -197,14 +197,22 @@ func (d *daemon) cleanup() {
 }
 
 // killRest ends what is left of the daemon's jobs, until nothing is.
-func (d *daemon) killRest() {
+func (d *daemon) killRest() { killAll(d.t, d.data) }
+
+// processes gives the pids of all living processes that belong to the data
+// folder: it is in a supervisor's command line, and in the environment of what
+// it supervises.
+func (d *daemon) processes() []int { return processesOf(d.data) }
+
+// killAll ends all processes that belong to a folder, until there are none.
+func killAll(t testing.TB, folder string) {
 	for deadline := time.Now().Add(patience); ; {
-		left := d.processes()
+		left := processesOf(folder)
 		if len(left) == 0 {
 			return
 		}
 		if time.Now().After(deadline) {
-			d.t.Errorf("processes %v cannot be ended", left)
+			t.Errorf("processes %v cannot be ended", left)
 			return
 		}
 		for _, pid := range left {
@@ -213,20 +221,19 @@ func (d *daemon) killRest() {
 	}
 }
 
-// processes gives the pids of all living processes that belong to the data
-// folder: it is in a supervisor's command line, and in the environment of what
-// it supervises.
-func (d *daemon) processes() []int {
+// processesOf gives the pids of all living processes with a folder in their
+// command line or environment.
+func processesOf(folder string) []int {
 	var pids []int
 	folders, _ := filepath.Glob("/proc/[0-9]*")
-	for _, folder := range folders {
+	for _, process := range folders {
 		// What ends meanwhile cannot be read, and a zombie has neither.
-		cmdline, _ := os.ReadFile(filepath.Join(folder, "cmdline"))
-		environ, _ := os.ReadFile(filepath.Join(folder, "environ"))
-		if !bytes.Contains(cmdline, []byte(d.data)) && !bytes.Contains(environ, []byte(d.data)) {
+		cmdline, _ := os.ReadFile(filepath.Join(process, "cmdline"))
+		environ, _ := os.ReadFile(filepath.Join(process, "environ"))
+		if !bytes.Contains(cmdline, []byte(folder)) && !bytes.Contains(environ, []byte(folder)) {
 			continue
 		}
-		if pid, err := strconv.Atoi(filepath.Base(folder)); err == nil && pid != os.Getpid() {
+		if pid, err := strconv.Atoi(filepath.Base(process)); err == nil && pid != os.Getpid() {
 			pids = append(pids, pid)
 		}
 	}

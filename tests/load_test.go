@@ -3,82 +3,115 @@ package tests
 import (
 	"bufio"
 	"bytes"
+	"cmp"
+	"crypto/tls"
+	"errors"
 	"fmt"
+	"io"
 	"net"
+	"net/http"
 	"strconv"
 	"sync"
 	"testing"
 	"time"
 )
 
-// target is what a closed loop asks: each connection sends its next request as
-// soon as it has the answer to the last one.
+// target is a server that answers one request over and over.
 type target struct {
-	dial    func() (net.Conn, error)
-	request []byte
+	addr, path, token string
+	body              []byte
+	tls               bool
 }
 
-// plainTarget is a path at an address, over HTTP/1.1.
-func plainTarget(addr, path, token string, body []byte) target {
-	return target{
-		dial: func() (net.Conn, error) { return net.Dial("tcp", addr) },
-		request: fmt.Appendf(nil, "POST %s HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
-			path, addr, token, len(body), body),
+// request is the request over HTTP/1.1.
+func (t target) request() []byte {
+	return fmt.Appendf(nil, "POST %s HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
+		t.path, t.addr, t.token, len(t.body), t.body)
+}
+
+func (t target) dial() (net.Conn, error) {
+	if t.tls {
+		return tls.Dial("tcp", t.addr, &tls.Config{InsecureSkipVerify: true})
 	}
+	return net.Dial("tcp", t.addr)
 }
 
-// closedLoop is what one load was answered with.
+// ask sends the request once, and gives the body of the answer.
+func (t target) ask() ([]byte, error) {
+	req, err := http.NewRequest("POST", "http://"+t.addr+t.path, bytes.NewReader(t.body))
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Authorization", "Bearer "+t.token)
+	req.Header.Set("Content-Type", "application/json")
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer res.Body.Close()
+	answer, err := io.ReadAll(res.Body)
+	if err == nil && res.StatusCode != 200 {
+		err = fmt.Errorf("answered %s: %.200s", res.Status, answer)
+	}
+	return answer, err
+}
+
+// closedLoop is what a load was answered with.
 type closedLoop struct {
 	p50, p99 time.Duration
 	rate     float64 // answers per second
 }
 
-// load keeps conns connections busy for a time, each with at least one request.
-func (t target) load(b testing.TB, conns int, lasts time.Duration) closedLoop {
-	b.Helper()
+// load keeps conns connections busy for a time: each sends its next request as soon
+// as it has the answer to the last one, and at least one.
+func (t target) load(conns int, lasts time.Duration) (closedLoop, error) {
 	var mu sync.Mutex
 	var all []time.Duration
+	var failed error
 	var wg sync.WaitGroup
 	began := time.Now()
 	for range conns {
 		wg.Go(func() {
-			times := t.requests(b, began.Add(lasts))
+			times, err := t.requests(began.Add(lasts))
 			mu.Lock()
 			defer mu.Unlock()
-			all = append(all, times...)
+			all, failed = append(all, times...), cmp.Or(failed, err)
 		})
 	}
 	wg.Wait()
-	took := time.Since(began)
-	if len(all) == 0 {
-		b.Fatal("nothing was answered")
+	if failed != nil {
+		return closedLoop{}, failed
 	}
-	return closedLoop{p50: quantile(all, 0.5), p99: quantile(all, 0.99), rate: float64(len(all)) / took.Seconds()}
+	return closedLoop{p50: quantile(all, 0.5), p99: quantile(all, 0.99), rate: float64(len(all)) / time.Since(began).Seconds()}, nil
 }
 
-func (t target) requests(b testing.TB, end time.Time) []time.Duration {
+// mustLoad is load of a server that must not fail.
+func (t target) mustLoad(b testing.TB, conns int, lasts time.Duration) closedLoop {
+	b.Helper()
+	l, err := t.load(conns, lasts)
+	check(b, err)
+	return l
+}
+
+func (t target) requests(end time.Time) (times []time.Duration, err error) {
 	c, err := t.dial()
 	if err != nil {
-		b.Error(err)
-		return nil
+		return nil, err
 	}
 	defer c.Close()
-	r := bufio.NewReader(c)
-	var times []time.Duration
+	request, r := t.request(), bufio.NewReader(c)
 	for began := time.Now(); len(times) == 0 || began.Before(end); {
-		if _, err := c.Write(t.request); err != nil {
-			b.Error(err)
-			return nil
+		if _, err := c.Write(request); err != nil {
+			return nil, err
 		}
 		if err := readAnswer(r); err != nil {
-			b.Error(err)
-			return nil
+			return nil, err
 		}
 		now := time.Now()
 		times = append(times, now.Sub(began))
 		began = now
 	}
-	return times
+	return times, nil
 }
 
 // readAnswer reads one answer of status 200 that has a Content-Length.
@@ -93,6 +126,9 @@ func readAnswer(r *bufio.Reader) error {
 			return fmt.Errorf("answered %q", line)
 		}
 		if len(line) == 2 {
+			if length < 0 {
+				return errors.New("answered without a Content-Length")
+			}
 			_, err := r.Discard(length)
 			return err
 		}

@@ -26,7 +26,7 @@ func newAsked(d *daemon, models ...string) *asked {
 		n.model(model, model)
 		body, err := os.ReadFile(filepath.Join(fromEnv(d.t, "HEARTH_TEST_MODELS"), model, "request_b1.json"))
 		check(d.t, err)
-		n.requests = append(n.requests, plainTarget(n.addr, "/v1/projects/hearth/models/"+model+":predict", n.token, body).request)
+		n.requests = append(n.requests, target{n.addr, "/v1/projects/hearth/models/" + model + ":predict", n.token, body, false}.request())
 	}
 	return n
 }
