@@ -67,8 +67,9 @@ func TestFlood_OneRequest(t *testing.T) {
 			t.Errorf("%s: answered only after %d MiB", name, sent>>20)
 		}
 	}
-	// The limit of a body is 64 MiB, of which there are two copies while it grows.
-	if grown := f.grown(); grown > 250 {
+	// The limit of a body is 64 MiB, of which there are two copies while it grows; as
+	// much may be garbage that is not collected yet.
+	if grown := f.grown(); grown > 400 {
 		t.Errorf("the memory grew by %d MiB", grown)
 	}
 }
