@@ -54,7 +54,7 @@ run: ## from nothing to an answered prediction, then keep serving
 	@DATA='$(DATA)' LISTEN='$(LISTEN)' tools/run.sh
 
 test: test-setup ## all tests, with everything they need; what is skipped is named
-	@$(TEST_ENV) go tool -modfile=tools/go.mod gotestsum --format pkgname -- -race -timeout 30m ./...
+	@$(TEST_ENV) go tool -modfile=tools/go.mod gotestsum --format pkgname -- -race -timeout 50m ./...
 
 test-setup: build $(TEST_RUNTIME)/runtime.json $(TEST_OTHER_RUNTIMES) $(TEST_MODELS)/.made $(TEST_EXPORTS_MADE) $(TEST_CLIENTS)/.made $(TEST_TFSERVING)/.made $(TEST_GOSTORAGE) $(TEST_MINIO)
 
