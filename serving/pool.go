@@ -65,7 +65,7 @@ func (p *pool) acquire(ctx context.Context, now time.Time) (*conn, error) {
 		return nil, ml.Errorf(ml.Unavailable, "%s", reason)
 	case p.inFlight >= p.max:
 		p.mu.Unlock()
-		return nil, ml.Errorf(ml.ResourceExhausted, "The version has %d requests in flight, as many as it may; try again.", p.max)
+		return nil, handover.ErrTooMany(p.max)
 	}
 	p.inFlight++
 	p.used = now

@@ -87,7 +87,7 @@ func (c *conn) exchange(ctx context.Context, r PredictRequest, now time.Time, ti
 		timeout = min(timeout, d.Sub(now))
 	}
 	if timeout <= 0 {
-		return frame.Frame{}, tooLate(nil)
+		return frame.Frame{}, handover.ErrLate(nil)
 	}
 	// A connection that has died says so in the exchange itself.
 	_ = c.SetDeadline(now.Add(timeout))
@@ -134,13 +134,9 @@ func explainBroken(ctx context.Context, err error) error {
 	case errors.Is(ctx.Err(), context.Canceled):
 		return &ml.Error{Kind: ml.Canceled, Message: "The request was cancelled.", Err: err}
 	case ctx.Err() != nil || errors.Is(err, os.ErrDeadlineExceeded):
-		return tooLate(err)
+		return handover.ErrLate(err)
 	}
 	return handover.ErrDied(err)
-}
-
-func tooLate(err error) error {
-	return &ml.Error{Kind: ml.DeadlineExceeded, Message: "The prediction took longer than it may.", Err: err}
 }
 
 // locate finds the pool of a version that is not among the routes, or says why

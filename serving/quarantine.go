@@ -13,8 +13,9 @@ import (
 // quarantine keeps a request that kills its version's worker from doing it again and
 // again. Those that were with the worker when it died are suspects: each that comes
 // back is run with no other beside it, and is cleared if the worker survives. If it
-// does not, and was not ended from outside, the request is refused from then on. One that was not answered in time may
-// still run, and end the worker later. It knows requests by their bodies.
+// does not, and was not ended from outside, the request is refused from then on. One
+// that was not answered in time may still run, and end the worker later. It knows
+// requests by their bodies.
 type quarantine struct {
 	// armed is true while there are suspects or refused ones; nothing is looked at
 	// otherwise.
@@ -23,11 +24,9 @@ type quarantine struct {
 	mu       sync.Mutex
 	suspects map[handover.Body]time.Time // and until when they are
 	refused  map[handover.Body]time.Time
-	// accused are suspects that were alone with a worker that died, until it is known
-	// how it did.
-	accused []handover.Body
-	// late are those that were not answered in time.
-	late map[handover.Body]lateRun
+	// open are those that may turn out to be what ended the worker: suspects that were
+	// alone with one that died, and those that were not answered in time.
+	open map[handover.Body]openCase
 	// beside is held by a suspect that runs, and shared by all others.
 	beside sync.RWMutex
 }
@@ -36,11 +35,11 @@ type quarantine struct {
 const (
 	suspectFor = time.Minute
 	refusedFor = time.Hour
-	lateFor    = 2 * time.Minute
+	openFor    = 2 * time.Minute
 )
 
-// lateRun is what is known of a run that may still be under way.
-type lateRun struct {
+// openCase is what is known of a request that the worker's end will tell about.
+type openCase struct {
 	alone bool
 	until time.Time
 }
@@ -106,10 +105,8 @@ const (
 // leave ends what enter began.
 func (q *quarantine) leave(p pass, body []byte, f fate) {
 	switch {
-	case f == late:
-		q.noteLate(handover.BodyOf(body), p == alone)
-	case f == died && p == alone:
-		q.accuse(handover.BodyOf(body))
+	case f == late, f == died && p == alone:
+		q.await(handover.BodyOf(body), p == alone)
 	case f == died:
 		q.suspect([]handover.Body{handover.BodyOf(body)})
 	case p == alone && f == answered:
@@ -137,12 +134,6 @@ func (q *quarantine) suspect(bodies []handover.Body) {
 	}
 }
 
-func (q *quarantine) accuse(b handover.Body) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.accused = append(q.accused, b)
-}
-
 func (q *quarantine) refuse(b handover.Body) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -154,34 +145,32 @@ func (q *quarantine) refuse(b handover.Body) {
 	q.armed.Store(true)
 }
 
-func (q *quarantine) noteLate(b handover.Body, alone bool) {
+// await leaves it open what a request did until the worker has ended.
+func (q *quarantine) await(b handover.Body, alone bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	now := time.Now()
-	if q.late == nil {
-		q.late = map[handover.Body]lateRun{}
+	if q.open == nil {
+		q.open = map[handover.Body]openCase{}
 	}
-	maps.DeleteFunc(q.late, func(_ handover.Body, r lateRun) bool { return now.After(r.until) })
-	q.late[b] = lateRun{alone, now.Add(lateFor)}
+	maps.DeleteFunc(q.open, func(_ handover.Body, c openCase) bool { return now.After(c.until) })
+	q.open[b] = openCase{alone || q.open[b].alone, now.Add(openFor)}
 }
 
-// ended is told that the worker has, and whether from outside. If not, the accused
-// are guilty, and the late ones may have been the reason.
+// ended is told that the worker has, and whether from outside. If not, the open ones
+// that were alone are guilty, and the others may be.
 func (q *quarantine) ended(fromOutside bool) {
 	q.mu.Lock()
-	accused, runs := q.accused, q.late
-	q.accused, q.late = nil, nil
+	cases := q.open
+	q.open = nil
 	q.mu.Unlock()
 	if fromOutside {
 		return
 	}
-	for _, b := range accused {
-		q.refuse(b)
-	}
-	for b, r := range runs {
+	for b, c := range cases {
 		switch {
-		case time.Now().After(r.until):
-		case r.alone:
+		case time.Now().After(c.until):
+		case c.alone:
 			q.refuse(b)
 		default:
 			q.suspect([]handover.Body{b})

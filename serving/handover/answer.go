@@ -79,6 +79,17 @@ func AppendError(dst []byte, method frame.Method, err error, last bool) []byte {
 	return append(a.AppendHead(dst, time.Now()), body...)
 }
 
+// ErrTooMany is for a request over the bound of those that a version may have in
+// flight.
+func ErrTooMany(max int) error {
+	return ml.Errorf(ml.ResourceExhausted, "The version has %d requests in flight, as many as it may; try again.", max)
+}
+
+// ErrLate is for a request that was not answered in time; cause may be nil.
+func ErrLate(cause error) error {
+	return &ml.Error{Kind: ml.DeadlineExceeded, Message: "The prediction took longer than it may.", Err: cause}
+}
+
 // ErrDied is what the client of a request is told whose worker died.
 func ErrDied(cause error) error {
 	return &ml.Error{Kind: ml.Unavailable, Message: "The version's worker ended before it had answered; try again.", Err: cause}

@@ -213,7 +213,7 @@ func (l *Link) run() {
 			case m.kind == closed:
 				unix.Close(c.fd)
 			default:
-				l.giveBack(c.fd, append([]byte(nil), data...), backs[m.kind])
+				l.giveBack(c.fd, append([]byte(nil), data...), Reason(m.kind))
 			}
 		case orphan:
 			l.giveBack(fd, append([]byte(nil), data...), Changed)

@@ -40,25 +40,20 @@ const (
 	strayed
 )
 
-// Reason is why a connection comes back.
-type Reason uint8
+// Reason is why a connection comes back: the kind of the message that returns it.
+type Reason kind
 
 const (
 	// Changed: its next request is for something else, or what was decided when it
 	// was lent does not hold any more.
-	Changed Reason = iota
+	Changed = Reason(back)
 	// Refused: the worker does not answer such a request as its next one; the
 	// connection must not be lent with it again.
-	Refused
+	Refused = Reason(refused)
 	// Strayed: its client asks for one thing and soon for another, so that lending
 	// it costs more than it saves.
-	Strayed
+	Strayed = Reason(strayed)
 )
-
-// backs are the messages that return a connection.
-var backs = map[kind]Reason{back: Changed, refused: Refused, strayed: Strayed}
-
-func (r Reason) kind() kind { return [...]kind{Changed: back, Refused: refused, Strayed: strayed}[r] }
 
 // message is the head of every packet: kind, slot, method, epoch, in 10 bytes.
 type message struct {

@@ -164,7 +164,7 @@ var errNobody = errors.New("the server is not running")
 // request. With an error the seat is still the caller's.
 func (s *Seat) GiveBack(read []byte, why Reason) error {
 	if !s.line.gone.Load() {
-		if err := s.line.ch.send(message{kind: why.kind(), slot: s.slot}, read, -1); err == nil {
+		if err := s.line.ch.send(message{kind: kind(why), slot: s.slot}, read, -1); err == nil {
 			s.conn.Close() // the daemon has it too
 			return nil
 		}

@@ -60,7 +60,7 @@ func batchLimit(ctx context.Context, s Servable, try *samples, sig *tensor.Signa
 func timeRuns(ctx context.Context, s Servable, try *samples, sig *tensor.Signature, rows int64, runs int) (time.Duration, bool) {
 	shortest := time.Duration(math.MaxInt64)
 	for range runs {
-		in, ok := try.take(sig, rows, false)
+		in, ok := try.take(sig, rows, 0)
 		if !ok {
 			return 0, false
 		}
@@ -80,7 +80,7 @@ func keepsRowsApart(ctx context.Context, s Servable, try *samples, sig *tensor.S
 	var alone [2][]*tensor.Tensor
 	for i := range rows {
 		var ok bool
-		if rows[i], ok = try.take(sig, 1, i == 1); !ok {
+		if rows[i], ok = try.take(sig, 1, i); !ok {
 			return false
 		}
 		var err error

@@ -345,7 +345,7 @@ func (c *directConn) startClock() {
 
 func (c *directConn) tellLate() {
 	defer close(c.told)
-	c.seat.Abandon(handover.AppendError(nil, frame.Method(c.seat.Method), errLate(), true))
+	c.seat.Abandon(handover.AppendError(nil, frame.Method(c.seat.Method), handover.ErrLate(nil), true))
 }
 
 // fail answers with an error in the form of the API that was asked.

@@ -13,6 +13,7 @@ import (
 	"hearth/ml"
 	"hearth/ml/rest"
 	"hearth/serving/frame"
+	"hearth/serving/handover"
 	"hearth/serving/tensor"
 )
 
@@ -63,7 +64,7 @@ func (h *Handler) Predict(method frame.Method, deadline time.Time, body, dst []b
 	var t timing
 	a, err := Answer{}, error(nil)
 	if atomic.AddInt64(&h.inFlight, 1) > h.max {
-		err = ErrTooMany(int(h.max))
+		err = handover.ErrTooMany(int(h.max))
 	} else {
 		a, err = h.answer(method, began, deadline, body, dst, &t)
 	}
@@ -100,7 +101,7 @@ func (h *Handler) answer(method frame.Method, began, deadline time.Time, body, d
 		return a, nil
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
-		return Answer{}, errLate()
+		return Answer{}, handover.ErrLate(nil)
 	}
 	h.log.Error().Err(err).Msg("predict ended with an internal error")
 	return Answer{}, errInternal()
@@ -125,15 +126,6 @@ func (h *Handler) predict(d *dialect, began, deadline time.Time, body, dst []byt
 	answer, err := d.encode(dst, request, outputs)
 	t[formatting] = time.Since(ran)
 	return answer, err
-}
-
-// ErrTooMany is for a request over the bound of those in flight.
-func ErrTooMany(max int) error {
-	return ml.Errorf(ml.ResourceExhausted, "The version has %d requests in flight, as many as it may; try again.", max)
-}
-
-func errLate() error {
-	return ml.Errorf(ml.DeadlineExceeded, "The prediction took longer than it may.")
 }
 
 func errInternal() error { return ml.Errorf(ml.Internal, "Internal error encountered.") }

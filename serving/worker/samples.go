@@ -119,12 +119,9 @@ func equal(a, b map[string]*tensor.Tensor) bool {
 	})
 }
 
-// take gives n rows for a signature, from one of two on that differ.
-func (s *samples) take(sig *tensor.Signature, n int64, second bool) (map[string]*tensor.Tensor, bool) {
-	first := 0
-	if second {
-		first = 1
-	}
+// take gives n rows for a signature, from number first on, which is 0 or 1: these two
+// differ.
+func (s *samples) take(sig *tensor.Signature, n int64, first int) (map[string]*tensor.Tensor, bool) {
 	rows := s.rows[sig]
 	if len(rows) == 0 {
 		return synthetic(sig, n, byte(first))

@@ -42,7 +42,7 @@ func warmUp(ctx context.Context, s Servable, try *samples, log zerolog.Logger) e
 		return nil
 	}
 	for _, batch := range warmupBatches {
-		in, ok := try.take(sig, batch, false)
+		in, ok := try.take(sig, batch, 0)
 		if !ok {
 			log.Info().Str("signature", sig.Name).Msg("not warmed up: its inputs cannot be made up")
 			return nil
