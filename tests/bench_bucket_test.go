@@ -266,16 +266,7 @@ func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 // peakMemory is the most resident memory that the daemon has had, in MiB.
 func (d *daemon) peakMemory() float64 {
 	d.t.Helper()
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", d.cmd.Process.Pid))
-	check(d.t, err)
-	for line := range strings.Lines(string(status)) {
-		if f := strings.Fields(line); f[0] == "VmHWM:" {
-			kib, err := strconv.ParseFloat(f[1], 64)
-			check(d.t, err)
-			return kib / 1024
-		}
-	}
-	return 0
+	return float64(statusOf(d.t, d.cmd.Process.Pid, "VmHWM:")) / 1024
 }
 
 var nextPage = regexp.MustCompile(`"nextPageToken":"([^"]*)"|$`)

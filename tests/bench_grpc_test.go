@@ -3,8 +3,6 @@ package tests
 import (
 	"context"
 	"net"
-	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -26,9 +24,7 @@ func BenchmarkPredictGRPC(b *testing.B) {
 	echo := startProgram(b, "HEARTH_BENCH_GRPC")
 	const model = "half_plus_two"
 	d.model(model, model)
-	body, err := os.ReadFile(filepath.Join(fromEnv(b, "HEARTH_TEST_MODELS"), model, "request_b1.json"))
-	check(b, err)
-	run := session(b, model, body)
+	run := session(b, model)
 	request := predictRequest(model)
 	for range b.N {
 		var ours, floor []time.Duration

@@ -23,8 +23,8 @@ func BenchmarkServingBesideLoading(b *testing.B) {
 		loads, switches := 0, 0
 		for range rounds {
 			alone = append(alone, us(n.p99(b, rate, span)))
-			loads += n.during(n.loadOther, func() { loading = append(loading, us(n.p99(b, rate, span))) })
-			switches += n.during(n.switchDefault, func() { switching = append(switching, us(n.p99(b, rate, span))) })
+			loads += during(time.Millisecond, n.loadOther, func() { loading = append(loading, us(n.p99(b, rate, span))) })
+			switches += during(40*time.Millisecond, n.switchDefault, func() { switching = append(switching, us(n.p99(b, rate, span))) })
 		}
 		b.Logf("p99 alone %.0f, beside loading %.0f, beside switches %.0f", alone, loading, switching)
 		b.ReportMetric(rate, "requests/s")
@@ -38,14 +38,17 @@ func BenchmarkServingBesideLoading(b *testing.B) {
 	}
 }
 
-// during repeats something, at least once, while measure runs, and says how often
-// it was done.
-func (n *asked) during(something func(i int), measure func()) int {
+// during repeats something, at least once and at most once a pace, while measure
+// runs, and says how often it was done.
+func during(pace time.Duration, something func(i int), measure func()) int {
 	var over atomic.Bool
 	done := make(chan int)
 	go func() {
+		tick := time.NewTicker(pace)
+		defer tick.Stop()
 		i := 0
 		for i == 0 || !over.Load() {
+			<-tick.C
 			something(i)
 			i++
 		}
@@ -67,7 +70,6 @@ func (n *asked) loadOther(i int) {
 }
 
 func (n *asked) switchDefault(i int) {
-	time.Sleep(40 * time.Millisecond) // a rate, not a wait
 	version := []string{"v2", "v1"}[i%2]
 	if status, got := n.call("POST", "/v1/projects/hearth/models/half_plus_two/versions/"+version+":setDefault", "{}"); status != 200 {
 		n.t.Errorf("setDefault: %d %v", status, got)

@@ -40,7 +40,7 @@ func (p *peer) start(b *testing.B, m peersModel) (target, error) {
 	if p.v2 {
 		t.path, t.body = "/v2/models/m/infer", m.requestV2(b, p.name == "triton")
 	} else {
-		t.body = m.request(b)
+		t.body = requestOf(b, m.name)
 	}
 	return t, p.awaitAnswer(b, t, m)
 }

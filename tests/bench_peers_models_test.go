@@ -14,18 +14,11 @@ func (m peersModel) folder(b *testing.B) string {
 	return filepath.Join(fromEnv(b, "HEARTH_TEST_MODELS"), m.name)
 }
 
-// request gives predict's request of one instance.
-func (m peersModel) request(b *testing.B) []byte {
-	text, err := os.ReadFile(filepath.Join(m.folder(b), "request_b1.json"))
-	check(b, err)
-	return text
-}
-
-// requestV2 gives the same in the open inference protocol. With columns, an
+// requestV2 gives the request of one instance in the open inference protocol. With columns, an
 // instance that is a single number has a dimension of its own.
 func (m peersModel) requestV2(b *testing.B, columns bool) []byte {
 	var v1 struct{ Instances any }
-	check(b, json.Unmarshal(m.request(b), &v1))
+	check(b, json.Unmarshal(requestOf(b, m.name), &v1))
 	var shape []int
 	for v := v1.Instances; ; {
 		list, ok := v.([]any)

@@ -46,7 +46,7 @@ func BenchmarkPeers(b *testing.B) {
 	for _, m := range peersModels {
 		b.Run(m.name, func(b *testing.B) {
 			d.model(m.name, m.name)
-			hearth := target{d.addr, "/v1/projects/hearth/models/" + m.name + ":predict", d.token, m.request(b), false}
+			hearth := d.servedAs(m.name)
 			check(b, m.verify(b, hearth))
 			var all []beside
 			for _, p := range peersNames {

@@ -30,15 +30,16 @@ func BenchmarkPredict(b *testing.B) {
 	} {
 		b.Run(c.model, func(b *testing.B) {
 			dir := filepath.Join(fromEnv(b, "HEARTH_TEST_MODELS"), c.model)
-			body, err := os.ReadFile(filepath.Join(dir, "request_b1.json"))
-			check(b, err)
 			d.model(c.model, c.model)
+			floor := func(interOp, intraOp int) target {
+				return target{addr: startPredictFloor(b, filepath.Join(dir, "1"), interOp, intraOp), path: "/", body: requestOf(b, c.model)}
+			}
 			p := predictLoads{
 				lasts:   c.lasts,
-				hearth:  target{addr: d.addr, path: "/v1/projects/hearth/models/" + c.model + ":predict", token: d.token, body: body},
-				callers: target{addr: startPredictFloor(b, filepath.Join(dir, "1"), -1, 1), path: "/", body: body},
-				pools:   target{addr: startPredictFloor(b, filepath.Join(dir, "1"), 0, 0), path: "/", body: body},
-				echo:    target{addr: echo, path: "/", body: body},
+				hearth:  d.servedAs(c.model),
+				callers: floor(-1, 1),
+				pools:   floor(0, 0),
+				echo:    target{addr: echo, path: "/", body: requestOf(b, c.model)},
 			}
 			for _, t := range []target{p.callers, p.pools} {
 				t.mustLoad(b, 2, 0) // loads the model
@@ -91,11 +92,10 @@ func BenchmarkPredictTLS(b *testing.B) {
 	addr := startProgram(b, "HEARTH_BENCH_ECHO_TLS", "HEARTH_BENCH_CERT="+cert)
 	const model = "half_plus_two"
 	d.model(model, model)
-	body, err := os.ReadFile(filepath.Join(fromEnv(b, "HEARTH_TEST_MODELS"), model, "request_b1.json"))
-	check(b, err)
-	hearth := target{d.addr, "/v1/projects/hearth/models/" + model + ":predict", d.token, body, true}
-	echo := target{addr, "/", d.token, body, true}
-	run := session(b, model, body)
+	hearth := d.servedAs(model)
+	hearth.tls = true
+	echo := target{addr: addr, path: "/", token: d.token, body: hearth.body, tls: true}
+	run := session(b, model)
 	for range b.N {
 		var ours, floor rounds
 		for range 5 {
@@ -112,13 +112,13 @@ func BenchmarkPredictTLS(b *testing.B) {
 }
 
 // session gives a function that runs the model once, through the same binding,
-// on the tensors of the request.
-func session(b *testing.B, model string, body []byte) func() {
+// on the tensors of a request of one instance.
+func session(b *testing.B, model string) func() {
 	check(b, tensorflow.LoadLibrary(os.Getenv("HEARTH_TEST_TENSORFLOW")))
 	m, err := tensorflow.Load(filepath.Join(fromEnv(b, "HEARTH_TEST_MODELS"), model, "1"), -1, 0)
 	check(b, err)
 	b.Cleanup(func() { m.Close() })
-	req, err := tensor.Decode(body, m.Signatures())
+	req, err := tensor.Decode(requestOf(b, model), m.Signatures())
 	check(b, err)
 	return func() {
 		_, err := m.Run(context.Background(), req.Signature, req.Inputs)

@@ -26,12 +26,7 @@ const batchedUnits = 4
 // TestCorrect: what real exports answer is what Python's TensorFlow answers, bit for bit
 // where a request runs by itself, in every dialect.
 func TestCorrect(t *testing.T) {
-	d := prepareDaemon(t)
-	for _, name := range []string{"2.15", "1.15", "2.21-keras2"} {
-		d.linkRuntime(name)
-	}
-	d.start()
-	d.waitReady()
+	d := newDaemonOfRuntimes(t)
 	d.must("storage", "buckets", "create", "gs://models")
 	over := startGRPCAnswers(t, d)
 	var batched atomic.Int64
@@ -160,21 +155,9 @@ func (s *served) post(client *http.Client, path string, body, answer any) error 
 	if err != nil {
 		return err
 	}
-	req, err := http.NewRequest("POST", "http://"+s.d.addr+path, strings.NewReader(string(b)))
+	b, err = target{addr: s.d.addr, path: path, token: s.d.token, body: b}.askBy(client)
 	if err != nil {
 		return err
-	}
-	req.Header.Set("Authorization", "Bearer "+s.d.token)
-	res, err := client.Do(req)
-	if err != nil {
-		return err
-	}
-	defer res.Body.Close()
-	if b, err = io.ReadAll(res.Body); err != nil {
-		return err
-	}
-	if res.StatusCode != 200 {
-		return fmt.Errorf("answered %d %s", res.StatusCode, shortened(string(b)))
 	}
 	return unmarshalNumbers(b, answer)
 }

@@ -291,6 +291,22 @@ func (d *daemon) raw(method, path, body string) (int, []byte) {
 	return res.StatusCode, b
 }
 
+// statusOf reads a number from /proc/PID/status.
+func statusOf(t testing.TB, pid int, field string) int {
+	t.Helper()
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	check(t, err)
+	for line := range strings.Lines(string(b)) {
+		if f := strings.Fields(line); f[0] == field {
+			n, err := strconv.Atoi(f[1])
+			check(t, err)
+			return n
+		}
+	}
+	t.Fatalf("/proc/%d/status has no %s", pid, field)
+	return 0
+}
+
 func check(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {

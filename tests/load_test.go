@@ -10,6 +10,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strconv"
 	"sync"
 	"testing"
@@ -21,6 +23,20 @@ type target struct {
 	addr, path, token string
 	body              []byte
 	tls               bool
+}
+
+// servedAs is a model of the tests that the daemon has under its own name, asked for
+// one instance.
+func (d *daemon) servedAs(model string) target {
+	return target{addr: d.addr, path: "/v1/projects/hearth/models/" + model + ":predict", token: d.token, body: requestOf(d.t, model)}
+}
+
+// requestOf is a request of one instance to a model of the tests.
+func requestOf(t testing.TB, model string) []byte {
+	t.Helper()
+	body, err := os.ReadFile(filepath.Join(fromEnv(t, "HEARTH_TEST_MODELS"), model, "request_b1.json"))
+	check(t, err)
+	return body
 }
 
 // request is the request over HTTP/1.1.
@@ -38,13 +54,18 @@ func (t target) dial() (net.Conn, error) {
 
 // ask sends the request once, and gives the body of the answer.
 func (t target) ask() ([]byte, error) {
+	return t.askBy(http.DefaultClient)
+}
+
+// askBy is ask by a client of one's own.
+func (t target) askBy(client *http.Client) ([]byte, error) {
 	req, err := http.NewRequest("POST", "http://"+t.addr+t.path, bytes.NewReader(t.body))
 	if err != nil {
 		return nil, err
 	}
 	req.Header.Set("Authorization", "Bearer "+t.token)
 	req.Header.Set("Content-Type", "application/json")
-	res, err := http.DefaultClient.Do(req)
+	res, err := client.Do(req)
 	if err != nil {
 		return nil, err
 	}

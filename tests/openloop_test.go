@@ -5,7 +5,6 @@ import (
 	"context"
 	"net"
 	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -24,9 +23,7 @@ func newAsked(d *daemon, models ...string) *asked {
 	n := &asked{daemon: d}
 	for _, model := range models {
 		n.model(model, model)
-		body, err := os.ReadFile(filepath.Join(fromEnv(d.t, "HEARTH_TEST_MODELS"), model, "request_b1.json"))
-		check(d.t, err)
-		n.requests = append(n.requests, target{n.addr, "/v1/projects/hearth/models/" + model + ":predict", n.token, body, false}.request())
+		n.requests = append(n.requests, d.servedAs(model).request())
 	}
 	return n
 }

@@ -11,6 +11,9 @@ import (
 // poison is the request that the models of tests/exports/poison.py cannot bear.
 const poison = `{"instances":[666.0]}`
 
+// bothWays are the configurations of the ways in which requests come to a worker.
+var bothWays = map[string]string{"handed over": "hand_over = true", "in frames": "hand_over = false"}
+
 func (d *daemon) poisoned(model string) {
 	d.t.Helper()
 	d.deploy(model, filepath.Join(fromEnv(d.t, "HEARTH_TEST_EXPORTS"), "2.21", model, "1"), model, "2.21")
@@ -40,7 +43,7 @@ func (d *daemon) back(model string) {
 // A request that aborts the model's process does so twice; then it is refused, and
 // says why. Others are answered all the while, by the same model as soon as it is back.
 func TestPoison_AbortingGraph(t *testing.T) {
-	for name, config := range map[string]string{"handed over": "hand_over = true", "in frames": "hand_over = false"} {
+	for name, config := range bothWays {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			d := newDaemon(t, "[predict]", config)
@@ -71,7 +74,7 @@ func TestPoison_AbortingGraph(t *testing.T) {
 // answered meanwhile, and the worker makes room for one that answers. The second time
 // is the last one.
 func TestPoison_RunThatNeverReturns(t *testing.T) {
-	for name, config := range map[string]string{"handed over": "hand_over = true", "in frames": "hand_over = false"} {
+	for name, config := range bothWays {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			d := newDaemon(t, "[predict]", `timeout = "2s"`, config)

@@ -29,7 +29,7 @@ func TestSoak_Predict(t *testing.T) {
 	const parts = 15
 	var sizes []footprint
 	for part := range parts {
-		n.during(n.comeAndGo, func() {
+		during(5*time.Millisecond, n.comeAndGo, func() {
 			r := n.ask(t, rate, lasts/parts)
 			t.Logf("part %d: %d answers at %.0f/s, p50 %s, p99 %s", part, len(r.Times), rate, r.Quantile(0.5), r.Quantile(0.99))
 		})
@@ -48,7 +48,6 @@ func TestSoak_Predict(t *testing.T) {
 
 // comeAndGo is one client that is not of the kept ones.
 func (n *asked) comeAndGo(i int) {
-	time.Sleep(5 * time.Millisecond) // a rate, not a wait
 	scheme, body, want := "http", half, 200
 	if i%2 == 1 {
 		scheme = "https"
@@ -101,22 +100,6 @@ func (n *asked) footprint() footprint {
 		n.t.Error("the metrics tell no number of goroutines")
 	}
 	return f
-}
-
-// statusOf reads a number from /proc/PID/status.
-func statusOf(t testing.TB, pid int, field string) int {
-	t.Helper()
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	check(t, err)
-	for line := range strings.Lines(string(b)) {
-		if f := strings.Fields(line); f[0] == field {
-			n, err := strconv.Atoi(f[1])
-			check(t, err)
-			return n
-		}
-	}
-	t.Fatalf("/proc/%d/status has no %s", pid, field)
-	return 0
 }
 
 // mostOf is the most that each process held of everything.

@@ -71,12 +71,7 @@ var trainers = []struct {
 // With HEARTH_TEST_LONG all of them are submitted with both programs, otherwise
 // each with one: gcloud's configuration and ours are the same job.
 func TestTrainers(t *testing.T) {
-	d := prepareDaemon(t)
-	for _, name := range []string{"2.15", "1.15", "2.21-keras2"} {
-		d.linkRuntime(name)
-	}
-	d.start()
-	d.waitReady()
+	d := newDaemonOfRuntimes(t)
 	d.must("storage", "buckets", "create", "gs://trainers")
 	for i, c := range trainers {
 		for j, program := range []string{"hearth", "gcloud"} {
@@ -86,6 +81,17 @@ func TestTrainers(t *testing.T) {
 			t.Run(c.name+"/"+program, func(t *testing.T) { d.runTrainer(t, i, program) })
 		}
 	}
+}
+
+// newDaemonOfRuntimes is newDaemon with all of the tests' runtimes.
+func newDaemonOfRuntimes(t testing.TB) *daemon {
+	d := prepareDaemon(t)
+	for _, name := range []string{"2.15", "1.15", "2.21-keras2"} {
+		d.linkRuntime(name)
+	}
+	d.start()
+	d.waitReady()
+	return d
 }
 
 // linkRuntime makes one of the tests' runtimes the daemon's, if it is there.
