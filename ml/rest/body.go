@@ -16,6 +16,9 @@ import (
 // keepBody is the size up to which a buffer is kept for later requests.
 const keepBody = 8 << 20
 
+// growBody is the size up to which room is made for a body before it comes.
+const growBody = 1 << 20
+
 var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
 // ReadBody reads the whole body of a request, out of gzip if that is its encoding,
@@ -45,7 +48,8 @@ func readBody(buf *bytes.Buffer, r *http.Request, limit int64) error {
 	case n < 0:
 		body = http.MaxBytesReader(nil, r.Body, limit)
 	default:
-		buf.Grow(int(n) + bytes.MinRead)
+		// What is announced may never come: beyond this, room is made as it does.
+		buf.Grow(int(min(n, growBody)) + bytes.MinRead)
 	}
 	if encoding := r.Header.Get("Content-Encoding"); encoding != "" {
 		plain, err := plainReader(body, encoding)
