@@ -149,15 +149,18 @@ func (m *marker) note(always bool) error {
 	return err
 }
 
-// finish stops run and appends the last mark. The child has ended. It leaves
-// the inotify file open: the kernel needs 20 ms to close one.
+// finish stops run, appends the last mark and keeps the quota for the last time.
+// The child has ended. It leaves the inotify file open: the kernel needs 20 ms
+// to close one.
 func (m *marker) finish() error {
 	close(m.stop)
 	if m.events != nil {
 		m.events.SetReadDeadline(time.Unix(1, 0))
 	}
 	<-m.stopped
-	return m.note(true)
+	err := m.note(true)
+	m.quota.keep(m) // what came after run's last look
+	return err
 }
 
 // appendLastMark ends the index of a process whose own marker is dead.

@@ -38,3 +38,25 @@ func TestLogQuota(t *testing.T) {
 		t.Errorf("the end is %q", b[len(b)-20:])
 	}
 }
+
+func TestLogQuota_LastWrites(t *testing.T) {
+	m, err := openMarker(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.quota.limit = 1 << 20
+	close(m.stopped) // as if run had looked for the last time
+	if _, err := m.stdout.Write(make([]byte, 4<<20)); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.finish(); err != nil {
+		t.Fatal(err)
+	}
+	info, err := m.stdout.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if kept := info.Sys().(*syscall.Stat_t).Blocks * 512; kept > 1<<20 {
+		t.Errorf("%d bytes are kept", kept)
+	}
+}
