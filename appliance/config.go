@@ -89,6 +89,7 @@ type PredictConfig struct {
 	MaxBody     Size     `toml:"max_body"`
 	MaxInFlight int      `toml:"max_in_flight"`
 	Timeout     Duration `toml:"timeout"`
+	Idle        Duration `toml:"idle"`
 	HandOver    bool     `toml:"hand_over"`
 }
 
@@ -115,7 +116,7 @@ func DefaultConfig() Config {
 		},
 		Sandbox: SandboxConfig{Enabled: true, Cgroups: true, Users: UserRange{231000, 231999}, Read: []string{}, Write: []string{}},
 		Network: NetworkConfig{Allow: []string{}},
-		Predict: PredictConfig{MaxBody: 64 << 20, MaxInFlight: 256, Timeout: Duration(60 * second), HandOver: true},
+		Predict: PredictConfig{MaxBody: 64 << 20, MaxInFlight: 256, Timeout: Duration(60 * second), Idle: Duration(600 * second), HandOver: true},
 	}
 }
 

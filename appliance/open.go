@@ -43,7 +43,7 @@ func (a *Appliance) openServing(context.Context) error {
 		Devices: a.scheduler, GPUs: len(a.devices()),
 		Dir: a.path("models"), Executable: "/proc/self/exe", Tail: a.logs.Tail,
 		MaxInFlight: a.config.Predict.MaxInFlight, MaxBody: int64(a.config.Predict.MaxBody), Returned: a.returned(),
-		Timeout: time.Duration(a.config.Predict.Timeout), Sandbox: a.config.Sandbox.Enabled,
+		Timeout: time.Duration(a.config.Predict.Timeout), Idle: time.Duration(a.config.Predict.Idle), FreeMemory: freeMemory, Sandbox: a.config.Sandbox.Enabled,
 		Log: a.component("serving"),
 	})
 	return nil

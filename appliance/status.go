@@ -87,7 +87,8 @@ func (a *Appliance) addVersions(s *ml.Installation) error {
 	versions, err := a.serving.Snapshot()
 	for _, v := range versions {
 		s.Versions = append(s.Versions, ml.ServedVersion{
-			Model: v.Model, Version: v.Version, State: v.State, Default: v.Default, PID: v.PID, Restarts: v.Restarts, Lent: v.Lent, Session: v.Session,
+			Model: v.Model, Version: v.Version, State: v.State, Default: v.Default, PID: v.PID, PIDs: v.PIDs,
+			Restarts: v.Restarts, MemoryBytes: v.Memory, Message: v.Message, Lent: v.Lent, Session: v.Session,
 		})
 	}
 	return err

@@ -24,7 +24,7 @@ func modelWorkerMain(args []string) int {
 		Dir:      launch.Dir,
 		ModelDir: launch.Model,
 		Runs:     launch.Runs,
-		Limits:   worker.Limits{InFlight: launch.InFlight, Body: launch.MaxBody, Timeout: launch.Timeout},
+		Limits:   worker.Limits{InFlight: launch.InFlight, Batch: launch.Batch, Body: launch.MaxBody, Timeout: launch.Timeout},
 		Log:      zerolog.New(os.Stderr).With().Timestamp().Logger(),
 		Threads:  []worker.Threads{{InterOp: -1}, {InterOp: -1, IntraOp: 1}, {}},
 		Loader: func(_ context.Context, dir string, threads worker.Threads) (worker.Servable, error) {

@@ -114,9 +114,25 @@ func printStatus(c *cli.Context, s *ml.Installation) {
 	printSection(w, "QUEUE", []string{"JOB", "STATE", "POSITION"}, rows(s.Queue, func(j ml.QueuedJob) []string {
 		return []string{j.Job, string(j.State), countText(int(j.Position))}
 	}))
-	printSection(w, "VERSIONS", []string{"MODEL", "VERSION", "STATE", "DEFAULT", "PID", "RESTARTS"}, rows(s.Versions, func(v ml.ServedVersion) []string {
-		return []string{v.Model, v.Version, string(v.State), yesOrEmpty(v.Default), countText(v.PID), fmt.Sprint(v.Restarts)}
+	printSection(w, "VERSIONS", []string{"MODEL", "VERSION", "STATE", "DEFAULT", "PID", "MEMORY", "RESTARTS"}, rows(s.Versions, func(v ml.ServedVersion) []string {
+		return []string{v.Model, v.Version, string(v.State), yesOrEmpty(v.Default), pidsText(v), memoryText(v.MemoryBytes), fmt.Sprint(v.Restarts)}
 	}))
+}
+
+// pidsText names the workers of a version.
+func pidsText(v ml.ServedVersion) string {
+	if len(v.PIDs) < 2 {
+		return countText(v.PID)
+	}
+	return strings.Trim(strings.Join(strings.Fields(fmt.Sprint(v.PIDs)), ","), "[]")
+}
+
+// memoryText writes a size that is not known when it is 0.
+func memoryText(n int64) string {
+	if n == 0 {
+		return ""
+	}
+	return bytesText(n)
 }
 
 // bucketText says where the bucket is and how it is.

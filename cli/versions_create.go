@@ -21,7 +21,8 @@ func versionsCreateCommand() *cli.Command {
 Examples:
 
 $ hearth versions create v1 --model digits --origin gs://digits/jobs/digits_1/export
-$ hearth versions create v2 --model digits --origin ./export --staging-bucket gs://digits --runtime-version 2.21`,
+$ hearth versions create v2 --model digits --origin ./export --staging-bucket gs://digits --runtime-version 2.21
+$ hearth versions create v3 --model digits --origin gs://digits/jobs/digits_3/export --min-nodes 0`,
 		Flags: []cli.Flag{
 			modelFlag(),
 			&cli.StringFlag{Name: "origin", Usage: "`FOLDER` of the SavedModel, gs:// or local (required)"},
@@ -30,9 +31,12 @@ $ hearth versions create v2 --model digits --origin ./export --staging-bucket gs
 			&cli.StringFlag{Name: "framework", Usage: "`FRAMEWORK`: tensorflow"},
 			&cli.StringFlag{Name: "python-version", Usage: "`VERSION` of Python, which must be the runtime's"},
 			&cli.StringFlag{Name: "machine-type", Usage: "kept with the version; `TYPE` means nothing on one machine"},
+			&cli.StringFlag{Name: "accelerator", Usage: "GPUs of each worker: `count=N,type=TYPE`"},
+			&cli.IntFlag{Name: "min-nodes", Usage: "workers that stay; 0 unloads the version when nobody asks for it, and loads it for the next who does"},
+			&cli.IntFlag{Name: "max-nodes", Usage: "kept with the version; there are as many workers as --min-nodes says"},
 			&cli.StringFlag{Name: "description", Usage: "`TEXT` about the version"},
 			&cli.StringFlag{Name: "config", Usage: "YAML or JSON `FILE` with the version; flags go before it"},
-			&cli.StringSliceFlag{Name: "labels", Usage: "`KEY=VALUE`,KEY=VALUE…"},
+			&cli.StringSliceFlag{Name: "labels", Usage: "`KEY=VALUE`,KEY=VALUE…; hearth-max-batch, hearth-max-in-flight and hearth-timeout bound its requests"},
 			&cli.BoolFlag{Name: "async", Usage: "do not wait for the version"},
 		},
 		Action: createVersion,
@@ -99,6 +103,9 @@ func versionOf(c *cli.Context, name string) (*ml.Version, error) {
 	if c.IsSet("framework") {
 		v.Framework = strings.ToUpper(strings.ReplaceAll(c.String("framework"), "-", "_"))
 	}
+	if err := setNodes(c, v); err != nil {
+		return nil, err
+	}
 	labels, err := pairs(c, "labels")
 	if err != nil {
 		return nil, err
@@ -110,6 +117,29 @@ func versionOf(c *cli.Context, name string) (*ml.Version, error) {
 		return nil, misuse(c, "--origin is missing")
 	}
 	return v, nil
+}
+
+// setNodes puts what the flags say of workers and devices into a version.
+func setNodes(c *cli.Context, v *ml.Version) error {
+	if c.IsSet("accelerator") {
+		var err error
+		if v.AcceleratorConfig, err = accelerator(c, "accelerator"); err != nil {
+			return err
+		}
+	}
+	if !c.IsSet("min-nodes") && !c.IsSet("max-nodes") {
+		return nil
+	}
+	if v.AutoScaling == nil {
+		v.AutoScaling = &ml.AutoScaling{MinNodes: 1}
+	}
+	if c.IsSet("min-nodes") {
+		v.AutoScaling.MinNodes = int32(c.Int("min-nodes"))
+	}
+	if c.IsSet("max-nodes") {
+		v.AutoScaling.MaxNodes = int32(c.Int("max-nodes"))
+	}
+	return nil
 }
 
 // stageOrigin uploads a local SavedModel and gives the folder that it is in

@@ -9,7 +9,10 @@ import (
 // describedVersion is a version with what only this machine can tell of it.
 type describedVersion struct {
 	*ml.Version
-	Session string `json:"session,omitempty"`
+	Session     string `json:"session,omitempty"`
+	MemoryBytes int64  `json:"memoryBytes,omitempty"`
+	Workers     []int  `json:"workers,omitempty"`
+	Message     string `json:"message,omitempty"`
 }
 
 func versionsDescribeCommand() *cli.Command {
@@ -17,7 +20,7 @@ func versionsDescribeCommand() *cli.Command {
 		Name:      "describe",
 		Usage:     "Show a version",
 		ArgsUsage: "VERSION --model MODEL",
-		Description: `Beside what the API tells, session says how the worker runs the model: it tries out at its start how the session's threads and how many rows in a run are best for this model on this machine.
+		Description: `Beside what the API tells, session says how the worker runs the model: it tries out at its start how the session's threads and how many rows in a run are best for this model on this machine. memoryBytes is what the workers hold, whose process ids are workers; message says why none answers.
 
 Examples:
 
@@ -39,7 +42,10 @@ $ hearth versions describe v1 --model digits`,
 			described := describedVersion{Version: version}
 			for _, s := range status.Versions {
 				if s.Model == model && s.Version == name {
-					described.Session = s.Session
+					described.Session, described.MemoryBytes, described.Workers = s.Session, s.MemoryBytes, s.PIDs
+					if version.State == ml.VersionReady {
+						described.Message = s.Message
+					}
 				}
 			}
 			return printValue(c, described)

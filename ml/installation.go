@@ -66,16 +66,22 @@ type QueuedJob struct {
 	Position int64    `json:"position,omitempty"`
 }
 
-// ServedVersion is a version of a model and the worker that serves it. PID is
-// 0 while no worker runs.
+// ServedVersion is a version of a model and the workers that serve it. PID is that of
+// the first, 0 while none answers; PIDs are those of all.
 type ServedVersion struct {
 	Model    string       `json:"model"`
 	Version  string       `json:"version"`
 	State    VersionState `json:"state"`
 	Default  bool         `json:"default,omitempty"`
 	PID      int          `json:"pid"`
+	PIDs     []int        `json:"pids,omitempty"`
 	Restarts int          `json:"restarts"`
-	// Lent is how many connections of clients the worker answers by itself.
+	// MemoryBytes is what the workers held when they began to answer, beside the files
+	// that they map.
+	MemoryBytes int64 `json:"memoryBytes,omitempty"`
+	// Message says why no worker answers, or why the version failed.
+	Message string `json:"message,omitempty"`
+	// Lent is how many connections of clients the workers answer by themselves.
 	Lent int `json:"lent"`
 	// Session says how the worker runs the model: what was best when it was tried
 	// out at its start.

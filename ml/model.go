@@ -52,6 +52,21 @@ type AutoScaling struct {
 	Metrics  []MetricSpec `json:"metrics,omitempty"`
 }
 
+// Replicas is how many workers serve the version side by side.
+func (v *Version) Replicas() int {
+	switch {
+	case v.ManualScaling != nil:
+		return max(1, int(v.ManualScaling.Nodes))
+	case v.AutoScaling != nil:
+		return max(1, int(v.AutoScaling.MinNodes))
+	}
+	return 1
+}
+
+// OnDemand says whether the version is loaded only when it is asked for, and
+// unloaded when it has not been for a while: it scales down to no node.
+func (v *Version) OnDemand() bool { return v.AutoScaling != nil && v.AutoScaling.MinNodes == 0 }
+
 // MetricSpec is a target that autoscaling aims at.
 type MetricSpec struct {
 	Name   string `json:"name,omitempty"`

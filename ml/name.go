@@ -2,6 +2,7 @@ package ml
 
 import (
 	"regexp"
+	"strconv"
 	"strings"
 )
 
@@ -23,6 +24,14 @@ func ModelName(project, model string) string { return "projects/" + project + "/
 // VersionName gives projects/P/models/M/versions/V.
 func VersionName(project, model, version string) string {
 	return ModelName(project, model) + "/versions/" + version
+}
+
+// ReplicaName gives the name of a replica of a version: the version's for the first.
+func ReplicaName(version string, index int) string {
+	if index == 0 {
+		return version
+	}
+	return version + "/replicas/" + strconv.Itoa(index)
 }
 
 // OperationName gives projects/P/operations/O.

@@ -113,8 +113,12 @@ func checkDeploymentURI(uri string) error {
 	return nil
 }
 
-// checkNodes checks what the version asks to run on. Types and counts are kept
-// as given: on one machine any of them gives the same worker.
+// maxReplicas is how many workers may serve a version: on one machine more than it
+// has processors or devices are of no use.
+const maxReplicas = 64
+
+// checkNodes checks what the version asks to run on. Types are kept as given: on one
+// machine any of them gives the same worker.
 func (v *Version) checkNodes() error {
 	if v.MachineType != "" && !machinePattern.MatchString(v.MachineType) {
 		return FieldErrorf("machineType", "%q is not a machine type such as %q.", v.MachineType, DefaultMachineType)
@@ -127,6 +131,13 @@ func (v *Version) checkNodes() error {
 	}
 	if s := v.ManualScaling; s != nil && s.Nodes < 0 {
 		return FieldErrorf("manualScaling.nodes", "The number of nodes is negative.")
+	}
+	if v.Replicas() > maxReplicas {
+		field := "manualScaling.nodes"
+		if v.AutoScaling != nil {
+			field = "autoScaling.minNodes"
+		}
+		return FieldErrorf(field, "A version may have at most %d nodes here, each a worker on this machine.", maxReplicas)
 	}
 	return v.AcceleratorConfig.check("acceleratorConfig")
 }

@@ -176,7 +176,7 @@ func (p *play) serve(version, count string) error {
 func (p *play) unserve(version string) error {
 	delete(p.asked, version)
 	p.ReleaseGPUs(ml.VersionName(stageProject, "m", version))
-	return p.db.SetVersionGPUs(stageProject, "m", version, nil)
+	return p.db.SetVersionGPUs(stageProject, "m", version, 0, nil)
 }
 
 // noteGiven does with the devices that versions get what the serving side does.
@@ -185,7 +185,7 @@ func (p *play) noteGiven() error {
 		select {
 		case uuids := <-w.given:
 			delete(p.asked, version)
-			if err := p.db.SetVersionGPUs(stageProject, "m", version, uuids); err != nil {
+			if err := p.db.SetVersionGPUs(stageProject, "m", version, 0, uuids); err != nil {
 				return err
 			}
 		default:

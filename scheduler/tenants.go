@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"slices"
+
+	"hearth/ml"
 )
 
-// tenants are who leases devices beside the jobs: versions of models, by name.
+// tenants are who leases devices beside the jobs: replicas of versions, by name.
 // The serving side keeps their leases durably; here they are known again before
 // anything starts.
 type tenants struct {
@@ -21,9 +23,9 @@ type want struct {
 	given  chan []string
 }
 
-// LeaseGPUs gives a version of a model the UUIDs of count devices from the slots
+// LeaseGPUs gives a replica of a version the UUIDs of count devices from the slots
 // of the jobs. It waits until so many are free, and no job gets one meanwhile;
-// jobs that run go on. Devices that the version holds already it gets again if
+// jobs that run go on. Devices that the replica holds already it gets again if
 // all of them are well, and others for them if not.
 func (s *Scheduler) LeaseGPUs(ctx context.Context, version string, count int) ([]string, error) {
 	w := s.askGPUs(version, count)
@@ -46,7 +48,7 @@ func (s *Scheduler) askGPUs(version string, count int) *want {
 	return w
 }
 
-// ReleaseGPUs gives back what a version holds, once its worker has ended.
+// ReleaseGPUs gives back what a replica holds, once its worker has ended.
 func (s *Scheduler) ReleaseGPUs(version string) {
 	s.inbox.put(func(l *loop) { l.slots.evict(version) })
 }
@@ -58,8 +60,10 @@ func (l *loop) recoverTenants() error {
 		return fmt.Errorf("read the devices of versions: %w", err)
 	}
 	for _, r := range records {
-		if len(r.GPUs) > 0 {
-			l.slots.tenants.held[r.Version.Name] = r.GPUs
+		for i, replica := range r.Replicas {
+			if len(replica.GPUs) > 0 {
+				l.slots.tenants.held[ml.ReplicaName(r.Version.Name, i)] = replica.GPUs
+			}
 		}
 	}
 	return nil

@@ -47,6 +47,9 @@ func (m *Manager) CreateVersion(_ context.Context, project, model string, v *ml.
 	if err := m.checkDevices(v, runtime); err != nil {
 		return nil, err
 	}
+	if _, err := m.limitsOf(v); err != nil {
+		return nil, err
+	}
 	v.RuntimeVersion = runtime.Name
 	_, op, err := m.o.DB.CreateVersion(project, model, v)
 	if err != nil {

@@ -2,18 +2,20 @@ package serving
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"hearth/ml"
+	"hearth/ml/respawn"
 )
 
 // Devices leases GPUs, from the same slots that jobs have theirs from.
 type Devices interface {
-	// LeaseGPUs gives a version, by name, the UUIDs of count devices, and waits
+	// LeaseGPUs gives a replica, by name, the UUIDs of count devices, and waits
 	// until so many are free. Those that it has it keeps if they are well.
-	LeaseGPUs(ctx context.Context, version string, count int) ([]string, error)
-	// ReleaseGPUs gives back what the version has, once its worker has ended.
-	ReleaseGPUs(version string)
+	LeaseGPUs(ctx context.Context, replica string, count int) ([]string, error)
+	// ReleaseGPUs gives back what the replica has, once its worker has ended.
+	ReleaseGPUs(replica string)
 }
 
 // leasePatience is how long a version may wait for devices before it is said
@@ -24,9 +26,9 @@ const leasePatience = 2 * time.Second
 // TensorFlow would not use them: it would run on the processors, and nobody
 // would know why it is slow.
 func (m *Manager) checkDevices(v *ml.Version, runtime Runtime) error {
-	count := v.AcceleratorConfig.Devices()
+	count := v.AcceleratorConfig.Devices() * v.Replicas()
 	if count > m.o.GPUs {
-		return ml.FieldErrorf("acceleratorConfig.count", "The version asks for %d GPUs; this machine has %d.", count, m.o.GPUs)
+		return ml.FieldErrorf("acceleratorConfig.count", "The version's nodes ask for %d GPUs in all; this machine has %d.", count, m.o.GPUs)
 	}
 	if count == 0 {
 		return nil
@@ -37,39 +39,55 @@ func (m *Manager) checkDevices(v *ml.Version, runtime Runtime) error {
 	return nil
 }
 
-// lease gets the version's devices, if it is to have any, for a worker that is
-// about to start. They stay its own until it is deleted or FAILED.
-func (k *keeper) lease(ctx context.Context) error {
-	count := k.version.AcceleratorConfig.Devices()
+// lease gets the replica's devices, if it is to have any, for a worker that is
+// about to start. They stay its own until it is unloaded or deleted or FAILED.
+func (r *replica) lease(ctx context.Context) error {
+	count := r.version.AcceleratorConfig.Devices()
 	if count == 0 {
 		return nil
 	}
-	waits := time.AfterFunc(leasePatience, func() {
-		k.pool.down("The version waits for GPUs, which jobs and other versions have.")
-		k.log.Info().Int("gpus", count).Msg("version waits for GPUs")
-		k.settled()
-	})
-	defer waits.Stop()
-	uuids, err := k.m.o.Devices.LeaseGPUs(ctx, k.key.String(), count)
+	leasing, cancel := context.WithCancel(ctx)
+	var waiting sync.WaitGroup
+	waiting.Go(func() { r.waitForDevices(leasing, count) })
+	uuids, err := r.m.o.Devices.LeaseGPUs(ctx, r.tenant(), count)
+	cancel()
+	waiting.Wait()
 	if err != nil {
 		return err
 	}
-	if err := k.m.o.DB.SetVersionGPUs(k.key.project, k.key.model, k.key.version, uuids); err != nil {
+	if err := r.m.o.DB.SetVersionGPUs(r.key.project, r.key.model, r.key.version, r.index, uuids); err != nil {
 		return err
 	}
-	k.gpus = uuids
+	r.gpus = uuids
 	return nil
 }
 
-// release gives the version's devices back. Its worker has ended.
-func (k *keeper) release() error {
-	if k.version.AcceleratorConfig.Devices() == 0 {
+// waitForDevices says that the version waits, once it has for a while, and has those
+// unloaded that hold devices and are not used.
+func (r *replica) waitForDevices(ctx context.Context, count int) {
+	if !respawn.Pause(ctx, leasePatience) {
+		return
+	}
+	if !r.version.OnDemand() {
+		r.pool.say("The version waits for GPUs, which jobs and other versions have.")
+	}
+	r.log.Info().Int("gpus", count).Msg("version waits for GPUs")
+	r.settled()
+	holds := func(p *pool) bool { return p.gpus && p != r.pool }
+	for r.m.unloadOldest(ctx, holds) && respawn.Pause(ctx, leasePatience) {
+	}
+}
+
+// release gives the replica's devices back. Its worker has ended.
+func (r *replica) release() error {
+	if r.version.AcceleratorConfig.Devices() == 0 {
 		return nil
 	}
-	err := k.m.o.DB.SetVersionGPUs(k.key.project, k.key.model, k.key.version, nil)
+	err := r.m.o.DB.SetVersionGPUs(r.key.project, r.key.model, r.key.version, r.index, nil)
 	if err != nil && ml.KindOf(err) != ml.NotFound {
 		return err
 	}
-	k.m.o.Devices.ReleaseGPUs(k.key.String())
+	r.gpus = nil
+	r.m.o.Devices.ReleaseGPUs(r.tenant())
 	return nil
 }

@@ -116,8 +116,8 @@ func TestManager_LeasesGPUs(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, rec := range records {
-		if strings.HasSuffix(rec.Version.Name, "/v1") != (len(rec.GPUs) == 1) {
-			t.Errorf("%s has %v", rec.Version.Name, rec.GPUs)
+		if strings.HasSuffix(rec.Version.Name, "/v1") != (len(rec.Replicas[0].GPUs) == 1) {
+			t.Errorf("%s has %v", rec.Version.Name, rec.Replicas[0].GPUs)
 		}
 	}
 	// Another waits for the device, and has it once the first is gone.

@@ -17,10 +17,12 @@ func (m *Manager) EndWorkers(ctx context.Context) error {
 	var errs []error
 	var stopped []string
 	for _, r := range records {
-		id := processID(keyOf(r), r.WorkerNumber)
-		if r.WorkerNumber > 0 && m.o.Executor.Started(id) {
-			errs = append(errs, m.o.Executor.Stop(ctx, id))
-			stopped = append(stopped, id)
+		for i, replica := range r.Replicas {
+			id := processID(keyOf(r), i, replica.WorkerNumber)
+			if replica.WorkerNumber > 0 && m.o.Executor.Started(id) {
+				errs = append(errs, m.o.Executor.Stop(ctx, id))
+				stopped = append(stopped, id)
+			}
 		}
 	}
 	for _, id := range stopped {

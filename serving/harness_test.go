@@ -47,7 +47,7 @@ func workerMain(args []string) int {
 	l, err := frame.ParseLaunch(args)
 	if err == nil {
 		err = worker.Main(context.Background(), worker.Options{Dir: l.Dir, ModelDir: l.Model, Loader: loadText, Runs: l.Runs,
-			Limits: worker.Limits{InFlight: l.InFlight, Body: l.MaxBody, Timeout: l.Timeout}, Log: zerolog.New(os.Stderr)})
+			Limits: worker.Limits{InFlight: l.InFlight, Batch: l.Batch, Body: l.MaxBody, Timeout: l.Timeout}, Log: zerolog.New(os.Stderr)})
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -46,16 +46,16 @@ func (l Loan) Take(c *net.TCPConn, read []byte) bool {
 
 // link opens the way on which the worker in a folder is lent connections. Without
 // one its requests come in frames: it was started by an earlier release, say.
-func (k *keeper) link(ctx context.Context, folder string) *handover.Link {
-	if k.m.o.Returned == nil {
+func (r *replica) link(ctx context.Context, folder string) *handover.Link {
+	if r.m.o.Returned == nil {
 		return nil
 	}
-	l, err := handover.Dial(ctx, folder, handover.Options{Back: k.m.o.Returned, Died: k.pool.quarantine.suspect, Unanswered: unanswered})
+	l, err := handover.Dial(ctx, folder, handover.Options{Back: r.m.o.Returned, Died: r.pool.quarantine.suspect, Unanswered: unanswered})
 	if err == nil {
 		return l
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
-		k.log.Warn().Err(err).Msg("the worker is lent no connections")
+		r.log.Warn().Err(err).Msg("the worker is lent no connections")
 	}
 	return nil
 }

@@ -86,6 +86,12 @@ type Options struct {
 	// Returned takes a connection that was lent to a worker, as in
 	// [handover.Options]. Without it none are.
 	Returned func(c *net.TCPConn, read []byte, why handover.Reason)
+	// Idle is how long nobody has asked for a version on demand when it is unloaded;
+	// default 10 minutes.
+	Idle time.Duration
+	// FreeMemory gives how many bytes of memory new workers may take. Without it there
+	// is always enough.
+	FreeMemory func() (int64, error)
 	// Timeout is how long a prediction may take; default one minute.
 	Timeout time.Duration
 	// LoadTimeout is how long loading may take; default 15 minutes.
@@ -102,6 +108,9 @@ func (o *Options) setDefaults() {
 	}
 	if o.MaxBody == 0 {
 		o.MaxBody = 64 << 20
+	}
+	if o.Idle == 0 {
+		o.Idle = 10 * time.Minute
 	}
 	if o.Timeout == 0 {
 		o.Timeout = time.Minute
@@ -124,6 +133,9 @@ type Manager struct {
 
 	mu    sync.Mutex // over reading the metadata and publishing routes
 	pools map[key]*pool
+
+	room     sync.Mutex // over promises of memory
+	promised int64      // to workers that load, in bytes
 }
 
 // key names a version.
@@ -242,6 +254,6 @@ func (m *Manager) detach() {
 	defer m.mu.Unlock()
 	for _, p := range m.pools {
 		p.hangUp()
-		p.down("The service is shutting down.")
+		p.close("The service is shutting down.")
 	}
 }

@@ -6,112 +6,140 @@ import (
 	"time"
 
 	"hearth/ml"
-	"hearth/serving/frame"
 	"hearth/serving/handover"
 )
 
-// maxIdle is how many unused connections a pool keeps.
-const maxIdle = 64
-
-// pool is the way to a version's worker: connections, each with one request in
-// flight, while there is a worker, and a sentence about why not while there is
-// none.
+// pool is the way to a version: the workers that answer, one for each of its
+// replicas, and a sentence about why none does while there is none.
 type pool struct {
 	version    string // its name
-	max        int
+	limits     limits
 	quarantine quarantine
+	// demand is not nil if the version is loaded on demand; it gets a token for whoever
+	// asks for it while it is not. unload is asked to make room.
+	demand chan struct{}
+	unload chan chan<- bool
+	gpus   bool // its workers have devices
 
-	mu         sync.Mutex
-	folder     string         // of the worker that answers, empty if none does
-	link       *handover.Link // to that worker, nil if it takes no connections
-	worker     int            // counts workers; a connection belongs to one
-	pid        int
-	how        string // it runs the model
-	restarts   int
-	reason     string // why none answers
-	idle       []*conn
-	inFlight   int
-	used       time.Time     // when a request was last taken, zero if that is noted
-	usedDirect time.Time     // the last of the worker's own that is noted
-	drained    chan struct{} // not nil once nothing more is taken; closed when the last request is done
+	mu       sync.Mutex
+	members  []*member
+	seen     map[int]bool // replicas that have had a worker
+	restarts int
+	reason   string        // why none answers
+	loadable bool          // none answers, but one will soon be loaded for those who ask
+	changed  chan struct{} // closed and replaced when any of this changes
+	inFlight int
+	last     time.Time     // when a request was last taken
+	noted    time.Time     // the last use that was given to be noted
+	drained  chan struct{} // not nil once nothing more is taken; closed when the last request is done
 }
 
-func newPool(limit int) *pool {
-	return &pool{max: limit, reason: "The version is being loaded."}
+func newPool(v *ml.Version, l limits) *pool {
+	p := &pool{version: ml.LastSegment(v.Name), limits: l, gpus: v.AcceleratorConfig.Devices() > 0,
+		reason: "The version is being loaded.", seen: map[int]bool{}, changed: make(chan struct{})}
+	if v.OnDemand() {
+		p.demand, p.unload = make(chan struct{}, 1), make(chan chan<- bool)
+	}
+	return p
 }
 
-// conn is a connection to a worker. After the exchange it belongs to whoever
-// holds the answer, who calls giveBack once.
-type conn struct {
-	*frame.Conn
-	pool     *pool
-	worker   int
-	broken   bool
-	giveBack func()
-}
-
-// acquire counts a request in and gives it a connection. It never waits for
-// others: RESOURCE_EXHAUSTED if too many are in flight, UNAVAILABLE if no
-// worker answers.
-func (p *pool) acquire(ctx context.Context, now time.Time) (*conn, error) {
+// acquire counts a request in and gives it a connection to the worker that has the
+// least to do. It waits for nobody, but, as long as patience, for a version that is
+// loaded on demand: RESOURCE_EXHAUSTED if too many are in flight, UNAVAILABLE if no
+// worker answers, DEADLINE_EXCEEDED.
+func (p *pool) acquire(ctx context.Context, now time.Time, patience time.Duration) (*conn, error) {
 	p.mu.Lock()
 	switch {
 	case p.drained != nil:
 		p.mu.Unlock()
 		return nil, ml.Errorf(ml.Unavailable, "The version is being deleted.")
-	case p.folder == "":
-		reason := p.reason
+	case len(p.members) == 0 && !p.loadable:
+		defer p.mu.Unlock()
+		return nil, p.unavailable()
+	case p.inFlight >= p.limits.inFlight:
 		p.mu.Unlock()
-		return nil, ml.Errorf(ml.Unavailable, "%s", reason)
-	case p.inFlight >= p.max:
-		p.mu.Unlock()
-		return nil, handover.ErrTooMany(p.max)
+		return nil, handover.ErrTooMany(p.limits.inFlight)
 	}
 	p.inFlight++
-	p.used = now
-	if n := len(p.idle); n > 0 {
-		c := p.idle[n-1]
-		p.idle = p.idle[:n-1]
-		p.mu.Unlock()
+	p.last = now
+	m := p.leastBusy()
+	var c *conn
+	if m != nil {
+		c = m.take()
+	}
+	p.mu.Unlock()
+	if m == nil {
+		var err error
+		if m, c, err = p.await(ctx, patience); err != nil {
+			return nil, err
+		}
+	}
+	if c != nil {
 		return c, nil
 	}
-	folder, worker := p.folder, p.worker
-	p.mu.Unlock()
-
-	f, err := frame.Dial(ctx, folder)
-	if err != nil {
-		p.done()
-		return nil, &ml.Error{Kind: ml.Unavailable, Message: "The version's worker does not answer; try again.", Err: err}
-	}
-	c := &conn{Conn: f, pool: p, worker: worker}
-	c.giveBack = c.release
-	return c, nil
+	return m.dial(ctx)
 }
 
-// release ends a request. Its connection serves the next one, unless it is
-// broken or its worker is not the one that answers now.
-func (c *conn) release() {
-	c.Release()
-	p := c.pool
-	p.mu.Lock()
-	keep := !c.broken && p.folder != "" && c.worker == p.worker && len(p.idle) < maxIdle
-	if keep {
-		p.idle = append(p.idle, c)
-	}
-	p.doneLocked()
-	p.mu.Unlock()
-	if !keep {
-		c.Close()
+// await has the version loaded for a request that was counted in, and waits until a
+// worker answers, which takes it; with an error it is counted out.
+func (p *pool) await(ctx context.Context, patience time.Duration) (*member, *conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for {
+		p.mu.Lock()
+		m, changed := p.leastBusy(), p.changed
+		if m != nil {
+			defer p.mu.Unlock()
+			return m, m.take(), nil
+		}
+		if !p.loadable {
+			defer p.mu.Unlock()
+			p.doneLocked()
+			return nil, nil, p.unavailable()
+		}
+		p.mu.Unlock()
+		select {
+		case p.demand <- struct{}{}:
+		default:
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			p.done()
+			if ctx.Err() == context.DeadlineExceeded {
+				return nil, nil, ml.Errorf(ml.DeadlineExceeded, "The version is loaded on demand, and was not in time; try again.")
+			}
+			return nil, nil, explainBroken(ctx, ctx.Err())
+		}
 	}
 }
 
-// done counts a request out that has no connection.
+// unavailable says why no worker answers. The caller holds mu.
+func (p *pool) unavailable() error { return ml.Errorf(ml.Unavailable, "%s", p.reason) }
+
+// leastBusy gives the member with the fewest requests, nil if there is none. The
+// caller holds mu.
+func (p *pool) leastBusy() *member {
+	if len(p.members) == 1 {
+		return p.members[0]
+	}
+	var best *member
+	for _, m := range p.members {
+		if best == nil || m.inFlight+m.lent() < best.inFlight+best.lent() {
+			best = m
+		}
+	}
+	return best
+}
+
+// done counts a request out.
 func (p *pool) done() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.doneLocked()
 }
 
+// doneLocked is done for a caller that holds mu.
 func (p *pool) doneLocked() {
 	p.inFlight--
 	if p.inFlight == 0 && p.drained != nil {
@@ -119,31 +147,59 @@ func (p *pool) doneLocked() {
 	}
 }
 
-// up opens the pool: a worker answers, to which there is a connection.
-func (p *pool) up(w *workerProcess) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.worker > 0 {
-		p.restarts++
-	}
-	p.worker++
-	p.folder, p.pid, p.how, p.reason, p.link = w.folder, w.pid, w.how, "", w.link
-	c := &conn{Conn: w.conn, pool: p, worker: p.worker}
-	c.giveBack = c.release
-	p.idle = append(p.idle, c)
+// tell lets those who wait look again. The caller holds mu.
+func (p *pool) tell() {
+	close(p.changed)
+	p.changed = make(chan struct{})
 }
 
-// down closes the pool: no worker answers, for the reason. Requests in flight
-// find out by themselves, and so does the link to a worker that died, which has
-// connections to take back.
-func (p *pool) down(reason string) {
+// up takes a worker in, which answers, for one of the version's replicas.
+func (p *pool) up(replica int, w *workerProcess) *member {
 	p.mu.Lock()
-	idle := p.idle
-	p.folder, p.pid, p.how, p.reason, p.idle, p.link = "", 0, "", reason, nil, nil
-	p.mu.Unlock()
-	for _, c := range idle {
-		c.Close()
+	defer p.mu.Unlock()
+	if p.seen[replica] {
+		p.restarts++
 	}
+	p.seen[replica] = true
+	m := &member{pool: p, replica: replica, folder: w.folder, pid: w.pid, how: w.how, memory: w.memory, link: w.link, began: time.Now()}
+	m.idle = append(m.idle, m.newConn(w.conn))
+	p.members = append(p.members, m)
+	p.loadable = false
+	p.tell()
+	return m
+}
+
+// down takes a worker out that has ended, and says why, should it have been the
+// last. Requests in flight find out by themselves, and so does the link to it, which
+// has connections to take back.
+func (p *pool) down(m *member, reason string) {
+	p.mu.Lock()
+	idle := p.drop(m)
+	p.reason, p.loadable = reason, false
+	p.tell()
+	p.mu.Unlock()
+	closeAll(idle)
+}
+
+// say says why no worker answers, while none does, and that nobody need wait for one.
+func (p *pool) say(reason string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.reason, p.loadable = reason, false
+	p.tell()
+}
+
+// close takes all workers out.
+func (p *pool) close(reason string) {
+	p.mu.Lock()
+	var idle []*conn
+	for len(p.members) > 0 {
+		idle = append(idle, p.drop(p.members[0])...)
+	}
+	p.reason, p.loadable = reason, false
+	p.tell()
+	p.mu.Unlock()
+	closeAll(idle)
 }
 
 // drain takes no more requests and waits for those in flight.
@@ -163,38 +219,67 @@ func (p *pool) drain(ctx context.Context) {
 	}
 }
 
-// where gives the folder of the worker that answers, empty if none does, and how
-// many connections it has been lent.
-func (p *pool) where() (folder string, lent int) {
+// answers says whether a worker does.
+func (p *pool) answers() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.link != nil {
-		lent = p.link.Lent()
-	}
-	return p.folder, lent
+	return len(p.members) > 0
 }
 
 // status is what there is to tell of a pool.
 func (p *pool) status() (s VersionStatus) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	s = VersionStatus{PID: p.pid, Session: p.how, Restarts: p.restarts, Message: p.reason}
-	if p.link != nil {
-		s.Lent = p.link.Lent()
+	s = VersionStatus{Restarts: p.restarts}
+	if len(p.members) == 0 {
+		s.Message = p.reason
+	}
+	for i, m := range p.members {
+		if i == 0 {
+			s.PID = m.pid
+		}
+		s.PIDs = append(s.PIDs, m.pid)
+		s.Session = m.how
+		s.Lent += m.lent()
+		s.Memory += m.memory
 	}
 	return s
 }
 
-// hangUp ends the link to the worker, which goes on with the connections that it
-// was lent.
+// hangUp ends the links to the workers, which go on with the connections that they
+// were lent.
 func (p *pool) hangUp() {
 	p.mu.Lock()
-	link := p.link
-	p.link = nil
-	p.mu.Unlock()
-	if link != nil {
-		link.Close()
+	var links []*handover.Link
+	for _, m := range p.members {
+		if m.link != nil {
+			links = append(links, m.link)
+			m.link = nil
+		}
 	}
+	p.mu.Unlock()
+	for _, l := range links {
+		l.Close()
+	}
+}
+
+// lastUse is when a request was last taken, by the daemon or by a worker; zero if none
+// ever was. The caller holds mu.
+func (p *pool) lastUse() time.Time {
+	last := p.last
+	for _, m := range p.members {
+		if m.link != nil {
+			last = later(last, m.link.Used())
+		}
+	}
+	return last
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 // takeUsed gives when a request was last taken, if one was since it was asked
@@ -202,32 +287,33 @@ func (p *pool) hangUp() {
 func (p *pool) takeUsed() (time.Time, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	at := p.used
-	if p.link != nil {
-		if direct := p.link.Used(); direct.After(at) && direct.After(p.usedDirect) {
-			at, p.usedDirect = direct, direct
-		}
+	at := p.lastUse()
+	if !at.After(p.noted) {
+		return time.Time{}, false
 	}
-	p.used = time.Time{}
-	return at, !at.IsZero()
+	p.noted = at
+	return at, true
 }
 
-// lender gives the link to the worker and its present epoch; nil if connections
-// cannot be lent.
+// lender gives the link to the worker that has the least to do and its present epoch;
+// nil if connections cannot be lent.
 func (p *pool) lender() (*handover.Link, uint32) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.link == nil || p.drained != nil {
+	m := p.leastBusy()
+	if m == nil || m.link == nil || p.drained != nil {
 		return nil, 0
 	}
-	return p.link, p.link.Epoch()
+	return m.link, m.link.Epoch()
 }
 
 // recall makes the connections that were lent come back.
 func (p *pool) recall() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.link != nil {
-		p.link.Recall()
+	for _, m := range p.members {
+		if m.link != nil {
+			m.link.Recall()
+		}
 	}
 }

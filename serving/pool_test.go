@@ -13,7 +13,7 @@ import (
 
 // connect opens the pool to a worker that is one end of a socket; the other one
 // is returned.
-func connect(t *testing.T, p *pool) net.Conn {
+func connect(t *testing.T, p *pool) (net.Conn, *member) {
 	t.Helper()
 	dir := t.TempDir()
 	l, err := frame.Listen(dir)
@@ -29,9 +29,8 @@ func connect(t *testing.T, p *pool) net.Conn {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.up(&workerProcess{folder: "folder", conn: near, pid: 1})
 	t.Cleanup(func() { near.Close(); far.Close() })
-	return far
+	return far, p.up(0, &workerProcess{folder: "folder", conn: near, pid: 1})
 }
 
 func closed(c net.Conn) bool {
@@ -41,9 +40,9 @@ func closed(c net.Conn) bool {
 
 func TestPool_Drain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newPool(2)
+		p := newPool(&ml.Version{}, limits{inFlight: 2})
 		connect(t, p)
-		c, err := p.acquire(t.Context(), time.Now())
+		c, err := p.acquire(t.Context(), time.Now(), time.Minute)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -55,15 +54,15 @@ func TestPool_Drain(t *testing.T) {
 			t.Fatal("it did not wait for the request in flight")
 		default:
 		}
-		if _, err := p.acquire(t.Context(), time.Now()); ml.KindOf(err) != ml.Unavailable {
+		if _, err := p.acquire(t.Context(), time.Now(), time.Minute); ml.KindOf(err) != ml.Unavailable {
 			t.Errorf("a request behind drain: %v", err)
 		}
 		c.giveBack()
 		<-drained
 
-		p = newPool(1)
+		p = newPool(&ml.Version{}, limits{inFlight: 1})
 		connect(t, p)
-		if _, err := p.acquire(t.Context(), time.Now()); err != nil {
+		if _, err := p.acquire(t.Context(), time.Now(), time.Minute); err != nil {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -79,19 +78,19 @@ func TestPool_Release(t *testing.T) {
 	}{
 		"served":     {func(*testing.T, *pool, *conn) {}, true},
 		"broken":     {func(_ *testing.T, _ *pool, c *conn) { c.broken = true }, false},
-		"down":       {func(_ *testing.T, p *pool, _ *conn) { p.down("gone") }, false},
-		"new worker": {func(t *testing.T, p *pool, _ *conn) { p.down("gone"); connect(t, p) }, false},
+		"down":       {func(_ *testing.T, p *pool, _ *conn) { p.close("gone") }, false},
+		"new worker": {func(t *testing.T, p *pool, _ *conn) { p.close("gone"); connect(t, p) }, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := newPool(2)
-			far := connect(t, p)
-			c, err := p.acquire(t.Context(), time.Now())
+			p := newPool(&ml.Version{}, limits{inFlight: 2})
+			far, m := connect(t, p)
+			c, err := p.acquire(t.Context(), time.Now(), time.Minute)
 			if err != nil {
 				t.Fatal(err)
 			}
 			tc.change(t, p, c)
 			c.giveBack()
-			if kept := len(p.idle) > 0 && p.idle[len(p.idle)-1] == c; kept != tc.kept {
+			if kept := len(m.idle) > 0 && m.idle[len(m.idle)-1] == c; kept != tc.kept {
 				t.Errorf("kept: %v", kept)
 			}
 			if !tc.kept && !closed(far) {

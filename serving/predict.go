@@ -59,11 +59,15 @@ func (m *Manager) Predict(ctx context.Context, r PredictRequest) (PredictRespons
 	became := notRun
 	defer func() { p.quarantine.leave(way, r.Body, became) }()
 	now := time.Now()
-	c, err := p.acquire(ctx, now)
+	timeout := r.timeout(ctx, now, p.limits.timeout)
+	if timeout <= 0 {
+		return PredictResponse{}, handover.ErrLate(nil)
+	}
+	c, err := p.acquire(ctx, now, timeout)
 	if err != nil {
 		return PredictResponse{}, err
 	}
-	f, err := c.exchange(ctx, r, now, m.o.Timeout)
+	f, err := c.exchange(ctx, r, now.Add(timeout))
 	if err != nil {
 		became = c.fateOf(err)
 		c.giveBack()
@@ -77,22 +81,24 @@ func (m *Manager) Predict(ctx context.Context, r PredictRequest) (PredictRespons
 	return response, nil
 }
 
-// exchange sends a request and receives its answer. With an error the
-// connection is broken, except where the worker itself gave the error.
-func (c *conn) exchange(ctx context.Context, r PredictRequest, now time.Time, timeout time.Duration) (frame.Frame, error) {
+// timeout is how long the request may take from now on, no longer than limit.
+func (r *PredictRequest) timeout(ctx context.Context, now time.Time, limit time.Duration) time.Duration {
 	if r.Timeout > 0 {
-		timeout = min(timeout, r.Timeout)
+		limit = min(limit, r.Timeout)
 	}
 	if d, ok := ctx.Deadline(); ok {
-		timeout = min(timeout, d.Sub(now))
+		limit = min(limit, d.Sub(now))
 	}
-	if timeout <= 0 {
-		return frame.Frame{}, handover.ErrLate(nil)
-	}
+	return limit
+}
+
+// exchange sends a request and receives its answer. With an error the
+// connection is broken, except where the worker itself gave the error.
+func (c *conn) exchange(ctx context.Context, r PredictRequest, deadline time.Time) (frame.Frame, error) {
 	// A connection that has died says so in the exchange itself.
-	_ = c.SetDeadline(now.Add(timeout))
+	_ = c.SetDeadline(deadline)
 	stop := context.AfterFunc(ctx, func() { _ = c.SetDeadline(time.Unix(1, 0)) })
-	err := c.Write(frame.Frame{Kind: frame.Predict, Status: int(r.Method), Timeout: timeout, Body: r.Body})
+	err := c.Write(frame.Frame{Kind: frame.Predict, Status: int(r.Method), Timeout: time.Until(deadline), Body: r.Body})
 	if errors.Is(err, frame.ErrTooLarge) {
 		c.broken = !stop()
 		return frame.Frame{}, ml.Errorf(ml.InvalidArgument, "The request has %d bytes; at most %d can be handled.", len(r.Body), frame.MaxBody)

@@ -42,7 +42,7 @@ func (m *Manager) refresh() ([]metadata.VersionRecord, error) {
 		if next.models[mk] == nil {
 			next.models[mk] = modelRoutes{}
 		}
-		p := m.poolLocked(k)
+		p := m.poolLocked(k, r.Version)
 		next.models[mk][k.version] = p
 		if r.Version.IsDefault {
 			next.models[mk][""] = p
@@ -70,17 +70,18 @@ func changed(before, after *routes) map[*pool]struct{} {
 }
 
 // pool gives the pool of a version, a new one if there is none.
-func (m *Manager) pool(k key) *pool {
+func (m *Manager) pool(k key, v *ml.Version) *pool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.poolLocked(k)
+	return m.poolLocked(k, v)
 }
 
-func (m *Manager) poolLocked(k key) *pool {
+func (m *Manager) poolLocked(k key, v *ml.Version) *pool {
 	p := m.pools[k]
 	if p == nil {
-		p = newPool(m.o.MaxInFlight)
-		p.version = k.version
+		// A label that says nothing, which only an earlier release let in, sets nothing.
+		l, _ := m.limitsOf(v)
+		p = newPool(v, l)
 		m.pools[k] = p
 	}
 	return p

@@ -9,13 +9,17 @@ type VersionStatus struct {
 	Project, Model, Version string
 	State                   ml.VersionState
 	Default                 bool
-	// PID is that of its worker, 0 while none answers.
-	PID int
-	// Session says how the worker runs the model, empty while none answers.
+	// PID is that of its first worker, 0 while none answers; PIDs are those of all.
+	PID  int
+	PIDs []int
+	// Session says how the workers run the model, empty while none answers.
 	Session string
-	// Lent is how many connections of clients the worker has.
+	// Memory is what the workers held when they began to answer, in bytes.
+	Memory int64
+	// Lent is how many connections of clients the workers have.
 	Lent int
-	// Restarts counts its workers since this daemon began, but the first.
+	// Restarts counts its workers since this daemon began, but the first of each
+	// replica.
 	Restarts int
 	// Message says why no worker answers, or why the version failed.
 	Message string
@@ -38,10 +42,11 @@ func (m *Manager) Snapshot() ([]VersionStatus, error) {
 			continue
 		}
 		s := p.status()
-		all[i].PID, all[i].Session, all[i].Restarts, all[i].Lent = s.PID, s.Session, s.Restarts, s.Lent
-		if r.Version.State == ml.VersionReady {
-			all[i].Message = s.Message
+		s.Project, s.Model, s.Version, s.State, s.Default = all[i].Project, all[i].Model, all[i].Version, all[i].State, all[i].Default
+		if r.Version.State != ml.VersionReady {
+			s.Message = all[i].Message
 		}
+		all[i] = s
 	}
 	return all, nil
 }

@@ -9,18 +9,21 @@ import (
 	"hearth/serving/frame"
 )
 
-// VersionStats is what the worker of a version has done.
+// VersionStats is what a worker of a version has done.
 type VersionStats struct {
 	Project, Model, Version string
+	Replica                 int
 	// Connections is how many connections of clients the worker has been lent.
 	Connections int
+	// Memory is what the worker holds, in bytes.
+	Memory int64
 	frame.Stats
 }
 
 // statsTime is how long one worker may take to tell.
 const statsTime = time.Second
 
-// Stats asks the worker of every version that answers. What a worker did before it
+// Stats asks every worker that answers. What a worker did before it
 // was started again is not in there. A worker that does not tell is left out.
 func (m *Manager) Stats(ctx context.Context) []VersionStats {
 	m.mu.Lock()
@@ -31,16 +34,30 @@ func (m *Manager) Stats(ctx context.Context) []VersionStats {
 	m.mu.Unlock()
 	var all []VersionStats
 	for k, p := range pools {
-		folder, lent := p.where()
-		if folder == "" {
-			continue
+		for _, w := range p.workers() {
+			s, err := askStats(ctx, w.folder)
+			if err != nil {
+				m.o.Log.Debug().Err(err).Str("version", k.String()).Msg("a worker does not tell what it has done")
+				continue
+			}
+			all = append(all, VersionStats{Project: k.project, Model: k.model, Version: k.version, Replica: w.replica,
+				Connections: w.lent, Memory: memoryOf(w.pid), Stats: s})
 		}
-		s, err := askStats(ctx, folder)
-		if err != nil {
-			m.o.Log.Debug().Err(err).Str("version", k.String()).Msg("a worker does not tell what it has done")
-			continue
-		}
-		all = append(all, VersionStats{Project: k.project, Model: k.model, Version: k.version, Connections: lent, Stats: s})
+	}
+	return all
+}
+
+// workerInfo tells where a worker is that answers.
+type workerInfo struct {
+	replica, pid, lent int
+	folder             string
+}
+
+func (p *pool) workers() (all []workerInfo) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, m := range p.members {
+		all = append(all, workerInfo{m.replica, m.pid, m.lent(), m.folder})
 	}
 	return all
 }

@@ -30,11 +30,14 @@ type task struct {
 func (m *Manager) newTask(ctx context.Context, a action, records []metadata.VersionRecord) *task {
 	ctx, cancel := context.WithCancel(ctx)
 	t := &task{key: a.key, goal: a.begin, cancel: cancel, settled: func() {}}
-	k := &keeper{m: m, key: a.key, pool: m.pool(a.key), settled: func() { t.settled() },
+	k := &keeper{m: m, key: a.key, settled: func() { t.settled() },
 		log: m.o.Log.With().Str("version", a.key.String()).Logger()}
 	for _, r := range records {
 		if keyOf(r) == a.key {
-			k.version, k.number, k.gpus = r.Version, r.WorkerNumber, r.GPUs
+			k.pool, k.version, k.memory = m.pool(a.key, r.Version), r.Version, r.Memory
+			for i, replica := range r.Replicas {
+				k.replicas = append(k.replicas, newReplica(k, i, replica))
+			}
 		}
 	}
 	t.run = func() {
@@ -60,15 +63,14 @@ type keeper struct {
 	settled func()
 	log     zerolog.Logger
 
-	// creating says that the version has not been READY yet.
+	// creating says that the version has not been READY yet. Only the first replica
+	// is at work then.
 	creating bool
-	// gpus are the UUIDs of the devices that it leases.
-	gpus []string
-
-	// number is that of the newest worker, 0 if there never was one; over is
-	// true once it has ended, fresh if this keeper was the one to start it.
-	number      int
-	over, fresh bool
+	// memory is what one worker is known to hold, in bytes, 0 if none was seen.
+	memory int64
+	// replicas are those that serve the version, and those of which an earlier version
+	// of the name has left a trace.
+	replicas []*replica
 }
 
 // dir is where the version's model is.
@@ -97,12 +99,14 @@ func (k *keeper) persist(ctx context.Context, f func(context.Context) error) {
 // devices and its files.
 // The worker's log stays until the version is deleted.
 func (k *keeper) clean(ctx context.Context) error {
-	k.pool.down("The version failed.")
-	if err := k.stopWorker(ctx); err != nil {
-		return err
-	}
-	if err := k.release(); err != nil {
-		return err
+	k.pool.close("The version failed.")
+	for _, r := range k.replicas {
+		if err := r.stopWorker(ctx); err != nil {
+			return err
+		}
+		if err := r.release(); err != nil {
+			return err
+		}
 	}
 	return discard(k.dir())
 }
@@ -116,9 +120,11 @@ func (k *keeper) remove(ctx context.Context) {
 		if err := k.clean(ctx); err != nil {
 			return err
 		}
-		for n := 1; n <= k.number; n++ {
-			if err := k.m.o.Executor.Remove(k.attempt(n)); err != nil {
-				return err
+		for _, r := range k.replicas {
+			for n := 1; n <= r.number; n++ {
+				if err := k.m.o.Executor.Remove(r.attempt(n)); err != nil {
+					return err
+				}
 			}
 		}
 		crash.Point("version-removed")

@@ -32,6 +32,8 @@ type workerProcess struct {
 	pid    int
 	// how says how it runs the model.
 	how string
+	// memory is what it holds, in bytes.
+	memory int64
 	// conn is a connection to it, nil once given away.
 	conn *frame.Conn
 	// link lends it connections, nil if it takes none.
@@ -41,72 +43,83 @@ type workerProcess struct {
 	release func()
 }
 
-func attemptID(k key, n int) string {
-	return strings.Join([]string{k.project, k.model, k.version, strconv.Itoa(n)}, ".")
+// attemptID names the attempt of a replica's worker: PROJECT.MODEL.VERSION.N for the
+// first replica, PROJECT.MODEL.VERSION-I.N for the others.
+func attemptID(k key, replica, n int) string {
+	version := k.version
+	if replica > 0 {
+		version += "-" + strconv.Itoa(replica)
+	}
+	return strings.Join([]string{k.project, k.model, version, strconv.Itoa(n)}, ".")
 }
 
-func processID(k key, n int) string { return attemptID(k, n) + "/" + workerTask }
+func processID(k key, replica, n int) string { return attemptID(k, replica, n) + "/" + workerTask }
 
-func (k *keeper) attempt(n int) string { return attemptID(k.key, n) }
+func (r *replica) attempt(n int) string { return attemptID(r.key, r.index, n) }
 
-func (k *keeper) process(n int) string { return processID(k.key, n) }
+func (r *replica) process(n int) string { return processID(r.key, r.index, n) }
 
 // startWorker finds the worker that was started before, or starts one, and
 // waits until it is READY. A worker that cannot become READY is ended.
-func (k *keeper) startWorker(ctx context.Context) (*workerProcess, error) {
-	if err := k.launch(ctx); err != nil {
+func (r *replica) startWorker(ctx context.Context) (*workerProcess, error) {
+	defer r.vacate()
+	if err := r.launch(ctx); err != nil {
 		return nil, err
 	}
-	id := k.process(k.number)
+	id := r.process(r.number)
 	watching, release := context.WithCancel(ctx)
-	ended, exits := k.await(watching, id)
-	loading, cancel := context.WithTimeoutCause(ended, k.m.o.LoadTimeout, ml.Errorf(ml.DeadlineExceeded, "Loading the model took longer than %s.", k.m.o.LoadTimeout))
+	ended, exits := r.await(watching, id)
+	loading, cancel := context.WithTimeoutCause(ended, r.m.o.LoadTimeout, ml.Errorf(ml.DeadlineExceeded, "Loading the model took longer than %s.", r.m.o.LoadTimeout))
 	defer cancel()
-	conn, how, err := askUntilReady(loading, k.m.o.Executor.Folder(id))
+	conn, how, err := askUntilReady(loading, r.m.o.Executor.Folder(id))
 	if err == nil {
-		folder := k.m.o.Executor.Folder(id)
-		return &workerProcess{folder: folder, pid: conn.PeerPID(), how: how, conn: conn, link: k.link(loading, folder), exit: exits, release: release}, nil
+		folder := r.m.o.Executor.Folder(id)
+		return &workerProcess{folder: folder, pid: conn.PeerPID(), how: how, memory: memoryOf(conn.PeerPID()),
+			conn: conn, link: r.link(loading, folder), exit: exits, release: release}, nil
 	}
 	defer release()
 	if ended.Err() != nil {
 		select {
 		case exit := <-exits:
-			k.over = true
-			return nil, k.explainExit(id, exit)
+			r.over = true
+			return nil, r.explainExit(id, exit)
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
 	}
-	if stopErr := k.stopWorker(ctx); stopErr != nil {
-		k.log.Error().Err(stopErr).Msg("worker not ended")
+	if stopErr := r.stopWorker(ctx); stopErr != nil {
+		r.log.Error().Err(stopErr).Msg("worker not ended")
 	}
 	return nil, err
 }
 
-// launch makes the process run under k.number: the one that was started before
+// launch makes the process run under r.number: the one that was started before
 // and has not ended as far as we know, else a new one.
-func (k *keeper) launch(ctx context.Context) error {
-	executor := k.m.o.Executor
-	k.fresh = k.number == 0 || k.over || !executor.Started(k.process(k.number))
-	if k.fresh {
-		if err := k.lease(ctx); err != nil {
+func (r *replica) launch(ctx context.Context) error {
+	executor := r.m.o.Executor
+	r.fresh = r.number == 0 || r.over || !executor.Started(r.process(r.number))
+	if r.fresh {
+		if err := r.lease(ctx); err != nil {
 			return fmt.Errorf("lease GPUs for the version: %w", err)
 		}
-		n, err := k.m.o.DB.NextWorkerNumber(k.key.project, k.key.model, k.key.version)
+		if err := r.reserve(ctx); err != nil {
+			return err
+		}
+		n, err := r.m.o.DB.NextWorkerNumber(r.key.project, r.key.model, r.key.version, r.index)
 		if err != nil {
 			return err
 		}
 		// The last worker's log stays; older ones have had their time.
 		if n > 2 {
-			if err := executor.Remove(k.attempt(n - 2)); err != nil {
-				k.log.Warn().Err(err).Msg("old attempt not removed")
+			if err := executor.Remove(r.attempt(n - 2)); err != nil {
+				r.log.Warn().Err(err).Msg("old attempt not removed")
 			}
 		}
-		k.number, k.over = n, false
+		r.number, r.over = n, false
 		crash.Point("worker-numbered")
 	}
-	id := k.process(k.number)
-	p, err := k.describeProcess(id)
+	id := r.process(r.number)
+	p, err := r.describeProcess(id)
 	if err != nil && !executor.Started(id) {
 		return err
 	}
@@ -115,59 +128,59 @@ func (k *keeper) launch(ctx context.Context) error {
 		return fmt.Errorf("start the version's worker: %w", err)
 	}
 	crash.Point("worker-started")
-	if k.creating {
+	if r.creating || r.pool.answers() {
 		// Nobody waits for its answers yet, and its neighbours' clients for theirs.
-		k.weigh(ml.WeightIdle)
+		r.weigh(ml.WeightIdle)
 	}
 	return nil
 }
 
 // weigh sets the worker's claim on the processor. Without it the worker serves all
 // the same.
-func (k *keeper) weigh(w ml.Weight) {
-	if err := k.m.o.Executor.SetWeight(k.process(k.number), w); err != nil {
-		k.log.Warn().Err(err).Msg("the worker's weight is not set")
+func (r *replica) weigh(w ml.Weight) {
+	if err := r.m.o.Executor.SetWeight(r.process(r.number), w); err != nil {
+		r.log.Warn().Err(err).Msg("the worker's weight is not set")
 	}
 }
 
 // describeProcess says what the version's worker is to run.
-func (k *keeper) describeProcess(id string) (ml.Process, error) {
-	runtime, err := k.m.o.Runtimes.Lookup(k.version.RuntimeVersion)
+func (r *replica) describeProcess(id string) (ml.Process, error) {
+	runtime, err := r.m.o.Runtimes.Lookup(r.version.RuntimeVersion)
 	if err != nil {
 		return ml.Process{}, err
 	}
-	l := frame.Launch{Dir: k.m.o.Executor.Folder(id), Model: k.dir(), TensorFlow: runtime.TensorFlow,
-		InFlight: k.m.o.MaxInFlight, MaxBody: k.m.o.MaxBody, Timeout: k.m.o.Timeout}
+	l := frame.Launch{Dir: r.m.o.Executor.Folder(id), Model: r.dir(), TensorFlow: runtime.TensorFlow,
+		InFlight: r.pool.limits.inFlight, Batch: r.pool.limits.batch, MaxBody: r.m.o.MaxBody, Timeout: r.pool.limits.timeout}
 	p := ml.Process{
-		Args: append([]string{k.m.o.Executable}, l.Args()...),
+		Args: append([]string{r.m.o.Executable}, l.Args()...),
 		// An empty CUDA_VISIBLE_DEVICES means none: no GPU is used that was not leased.
-		Env:    append([]string{"TF_CPP_MIN_LOG_LEVEL=1", "CUDA_VISIBLE_DEVICES=" + strings.Join(k.gpus, ",")}, k.m.o.Env...),
-		Dir:    k.m.o.Dir,
+		Env:    append([]string{"TF_CPP_MIN_LOG_LEVEL=1", "CUDA_VISIBLE_DEVICES=" + strings.Join(r.gpus, ",")}, r.m.o.Env...),
+		Dir:    r.m.o.Dir,
 		Weight: ml.WeightNormal,
-		Grace:  k.m.o.Grace,
+		Grace:  r.m.o.Grace,
 	}
-	if k.m.o.Sandbox {
+	if r.m.o.Sandbox {
 		// The program by its own link: its file may have been replaced meanwhile.
-		p.Sandbox = &ml.Sandbox{Read: append([]string{k.dir(), "/proc/self/exe"}, runtime.Folders...), Write: []string{l.Dir}, Offline: true}
+		p.Sandbox = &ml.Sandbox{Read: append([]string{r.dir(), "/proc/self/exe"}, runtime.Folders...), Write: []string{l.Dir}, Offline: true}
 	}
 	return p, nil
 }
 
 // await waits for a process's end. The context that it gives ends with the
 // process; exits has one value then, if ctx had not ended before.
-func (k *keeper) await(ctx context.Context, id string) (context.Context, <-chan ml.Exit) {
+func (r *replica) await(ctx context.Context, id string) (context.Context, <-chan ml.Exit) {
 	ended, cancel := context.WithCancel(ctx)
 	exits := make(chan ml.Exit, 1)
 	go func() {
 		defer cancel()
 		for ctx.Err() == nil {
-			exit, err := k.m.o.Executor.Wait(ctx, id)
+			exit, err := r.m.o.Executor.Wait(ctx, id)
 			if err == nil {
 				exits <- exit
 				return
 			}
 			if ctx.Err() == nil {
-				k.log.Error().Err(err).Msg("waiting for a worker's end failed")
+				r.log.Error().Err(err).Msg("waiting for a worker's end failed")
 				respawn.Pause(ctx, respawn.Longest)
 			}
 		}
@@ -176,13 +189,13 @@ func (k *keeper) await(ctx context.Context, id string) (context.Context, <-chan 
 }
 
 // explainExit says why a worker ended before it was READY.
-func (k *keeper) explainExit(id string, exit ml.Exit) error {
-	if exit.Lost || !k.fresh {
+func (r *replica) explainExit(id string, exit ml.Exit) error {
+	if exit.Lost || !r.fresh {
 		return fmt.Errorf("%w: %s", errLost, exit.Sentence())
 	}
 	message := "The model's worker ended while it loaded the model: " + exit.Sentence() + "."
-	if k.m.o.Tail != nil {
-		if tail, err := k.m.o.Tail(id, 10); err == nil && strings.TrimSpace(tail) != "" {
+	if r.m.o.Tail != nil {
+		if tail, err := r.m.o.Tail(id, 10); err == nil && strings.TrimSpace(tail) != "" {
 			message += " Its last words: " + strings.TrimSpace(tail)
 		}
 	}
@@ -191,18 +204,18 @@ func (k *keeper) explainExit(id string, exit ml.Exit) error {
 
 // stopWorker ends the newest worker, if there is one, and waits for its end.
 // Its number is not used again.
-func (k *keeper) stopWorker(ctx context.Context) error {
-	id := k.process(k.number)
-	if k.number == 0 || !k.m.o.Executor.Started(id) {
+func (r *replica) stopWorker(ctx context.Context) error {
+	id := r.process(r.number)
+	if r.number == 0 || !r.m.o.Executor.Started(id) {
 		return nil
 	}
-	if err := k.m.o.Executor.Stop(ctx, id); err != nil {
+	if err := r.m.o.Executor.Stop(ctx, id); err != nil {
 		return fmt.Errorf("end worker %s: %w", id, err)
 	}
-	if _, err := k.m.o.Executor.Wait(ctx, id); err != nil {
+	if _, err := r.m.o.Executor.Wait(ctx, id); err != nil {
 		return fmt.Errorf("wait for the end of worker %s: %w", id, err)
 	}
-	k.over = true
+	r.over = true
 	return nil
 }
 

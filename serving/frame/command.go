@@ -23,8 +23,10 @@ type Launch struct {
 	// Runs is how many session runs may be under way at once; 0 means one per
 	// processor.
 	Runs int
-	// InFlight, MaxBody (bytes) and Timeout bound requests; 0 means a default.
+	// InFlight, MaxBody (bytes) and Timeout bound requests, Batch the rows of those that
+	// share a run; 0 means a default.
 	InFlight int
+	Batch    int
 	MaxBody  int64
 	Timeout  time.Duration
 }
@@ -32,7 +34,7 @@ type Launch struct {
 // Args gives the command line behind the program's name.
 func (l Launch) Args() []string {
 	return []string{WorkerCommand, "--model", l.Model, "--tensorflow", l.TensorFlow, "--runs", strconv.Itoa(l.Runs),
-		"--in-flight", strconv.Itoa(l.InFlight), "--max-body", strconv.FormatInt(l.MaxBody, 10), "--timeout", l.Timeout.String(), l.Dir}
+		"--in-flight", strconv.Itoa(l.InFlight), "--batch", strconv.Itoa(l.Batch), "--max-body", strconv.FormatInt(l.MaxBody, 10), "--timeout", l.Timeout.String(), l.Dir}
 }
 
 // ParseLaunch reads what follows [WorkerCommand] on a worker's command line.
@@ -44,6 +46,7 @@ func ParseLaunch(args []string) (Launch, error) {
 	f.StringVar(&l.TensorFlow, "tensorflow", "", "")
 	f.IntVar(&l.Runs, "runs", 0, "")
 	f.IntVar(&l.InFlight, "in-flight", 0, "")
+	f.IntVar(&l.Batch, "batch", 0, "")
 	f.Int64Var(&l.MaxBody, "max-body", 0, "")
 	f.DurationVar(&l.Timeout, "timeout", 0, "")
 	if err := f.Parse(args); err != nil {

@@ -11,7 +11,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/rs/zerolog"
 
 	"hearth/ml"
 	"hearth/serving/tensor"
@@ -133,36 +132,36 @@ func loadOne(ctx context.Context, o Options, recorded [][]byte, way Threads) (*l
 		s.Close()
 		return nil, err
 	}
-	if err := m.prepare(ctx, len(o.Threads) > 1, o.Log); err != nil {
+	if err := m.prepare(ctx, o); err != nil {
 		s.Close()
 		return nil, err
 	}
 	return m, nil
 }
 
-func (m *loaded) prepare(ctx context.Context, compare bool, log zerolog.Logger) error {
+func (m *loaded) prepare(ctx context.Context, o Options) error {
 	if len(m.Signatures()) == 0 {
 		return ml.Errorf(ml.InvalidArgument, "The SavedModel has no signature that can be served; export it with at least serving_default.")
 	}
-	if err := warmUp(ctx, m.Servable, m.try, log); err != nil {
+	if err := warmUp(ctx, m.Servable, m.try, o.Log); err != nil {
 		return err
 	}
 	m.batches = map[*tensor.Signature]int64{}
 	for sig := range m.try.rows {
-		m.batches[sig] = batchLimit(ctx, m.Servable, m.try, sig)
+		m.batches[sig] = o.Limits.rows(batchLimit(ctx, m.Servable, m.try, sig))
 	}
 	sig, err := tensor.Select(m.Signatures(), "")
 	if err != nil {
 		return nil // every request must name one, and none is like another
 	}
 	if _, known := m.batches[sig]; !known {
-		m.batches[sig] = batchLimit(ctx, m.Servable, m.try, sig)
+		m.batches[sig] = o.Limits.rows(batchLimit(ctx, m.Servable, m.try, sig))
 	}
 	limit := m.batches[sig]
-	if compare {
+	if len(o.Threads) > 1 {
 		m.measure(ctx, sig, max(1, limit))
 	}
-	log.Info().Stringer("threads", m.threads).Str("signature", sig.Name).Int64("rows", limit).Int("runs", m.runs).Float64("cost", m.cost).
+	o.Log.Info().Stringer("threads", m.threads).Str("signature", sig.Name).Int64("rows", limit).Int("runs", m.runs).Float64("cost", m.cost).
 		Msg("tried out: how many rows requests may fill together (0: each is run by itself), and how many runs at once are best")
 	return nil
 }

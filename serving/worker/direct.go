@@ -21,6 +21,9 @@ import (
 type Limits struct {
 	// InFlight is how many requests may be under way or waiting.
 	InFlight int
+	// Batch is how many rows requests that share a run may have; 0: what is measured to
+	// be best, 1: none do.
+	Batch int
 	// Body is the most bytes of a request's body.
 	Body int64
 	// Timeout is how long a prediction may take.
@@ -29,6 +32,18 @@ type Limits struct {
 	Stuck time.Duration
 	// Idle is how long a connection may wait for a request.
 	Idle time.Duration
+}
+
+// rows is how many rows requests that share a run may have, of those that are best; 0:
+// none do.
+func (l *Limits) rows(best int64) int64 {
+	switch {
+	case l.Batch == 1:
+		return 0
+	case l.Batch > 1:
+		return min(best, int64(l.Batch))
+	}
+	return best
 }
 
 func (l *Limits) setDefaults() {

@@ -163,7 +163,7 @@ func TestDB_CreateVersion(t *testing.T) {
 		equal(t, "stored version", must(db.Version(project, "m", "v1"))(t), want)
 		equal(t, "stored operation", must(db.Operation(project, "create_m_v1-1"))(t), wantOp)
 		equal(t, "default", db.defaultOf("m"), "")
-		equal(t, "all versions", must(db.AllVersions())(t), []VersionRecord{{Project: project, Model: "m", Version: want, Operation: "create_m_v1-1"}})
+		equal(t, "all versions", must(db.AllVersions())(t), []VersionRecord{{Project: project, Model: "m", Version: want, Operation: "create_m_v1-1", Replicas: []VersionReplica{{}}}})
 	})
 	t.Run("AlreadyExists", func(t *testing.T) {
 		db := withModel(t)
@@ -353,18 +353,18 @@ func TestDB_NextWorkerNumber(t *testing.T) {
 	db := withModel(t)
 	db.add("v", ml.VersionReady)
 	for want := 1; want <= 3; want++ {
-		equal(t, "number", must(db.NextWorkerNumber(project, "m", "v"))(t), want)
+		equal(t, "number", must(db.NextWorkerNumber(project, "m", "v", 0))(t), want)
 		db.reopen()
 	}
-	equal(t, "recorded number", must(db.AllVersions())(t)[0].WorkerNumber, 3)
+	equal(t, "recorded number", must(db.AllVersions())(t)[0].Replicas, []VersionReplica{{WorkerNumber: 3}})
 	must(db.BeginDeleteVersion(project, "m", "v"))(t)
 	if err := db.FinishDeleteVersion(project, "m", "v"); err != nil {
 		t.Fatal(err)
 	}
-	_, err := db.NextWorkerNumber(project, "m", "v")
+	_, err := db.NextWorkerNumber(project, "m", "v", 0)
 	wantError(t, err, ml.NotFound, versionNotFound)
 	db.add("v", ml.VersionCreating)
-	equal(t, "number after another version of the name", must(db.NextWorkerNumber(project, "m", "v"))(t), 4)
+	equal(t, "number after another version of the name", must(db.NextWorkerNumber(project, "m", "v", 0))(t), 4)
 }
 
 func TestDB_TouchVersion(t *testing.T) {

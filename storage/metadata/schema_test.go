@@ -73,7 +73,7 @@ func TestOpen_Version1(t *testing.T) {
 	equal(t, "master", records[0].Attempt.Replicas, []Replica{{ml.Replica{Kind: ml.ReplicaMaster}, []string{"GPU-1"}, 0}})
 	m := must(db.Model("hearth", "m"))(t)
 	equal(t, "default version", m.DefaultVersion.Name, "projects/hearth/models/m/versions/v1")
-	equal(t, "next worker", must(db.NextWorkerNumber("hearth", "m", "v1"))(t), 5)
+	equal(t, "next worker", must(db.NextWorkerNumber("hearth", "m", "v1", 0))(t), 5)
 	equal(t, "operation done", must(db.Operation("hearth", "create_m_v1-1"))(t).Done, true)
 	must(db.SubmitJob("hearth", trainingJob("new")))(t)
 	jobs, _, err := db.Jobs("hearth", 0, "")

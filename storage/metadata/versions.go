@@ -3,17 +3,21 @@ package metadata
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 
 	"hearth/ml"
 )
 
 // versionRecord is what we keep of a version: its public form with the bare id
 // as its name, the id of the operation under way on it, if one is, and the
-// devices that it leases. Whether it is the default its model knows.
+// devices that it leases, and the memory of its worker. Whether it is the default its model knows.
 type versionRecord struct {
 	Operation string      `json:"operation,omitempty"`
 	Version   *ml.Version `json:"version"`
 	GPUs      []string    `json:"gpus,omitempty"`
+	// Replicas holds the devices of the replicas after the first.
+	Replicas map[int][]string `json:"replicaGpus,omitempty"`
+	Memory   int64            `json:"memory,omitempty"`
 
 	project, model string
 }
@@ -25,10 +29,18 @@ type VersionRecord struct {
 	// Operation is the id of the operation under way on the version: while it
 	// is CREATING or DELETING there is one.
 	Operation string
-	// WorkerNumber is that of the last worker started for a version of this
-	// name, 0 if none was.
+	// Replicas are those that it is served by, or was.
+	Replicas []VersionReplica
+	// Memory is what one worker of it was seen to hold, in bytes, 0 if none was.
+	Memory int64
+}
+
+// VersionReplica is one of the workers that serve a version side by side.
+type VersionReplica struct {
+	// WorkerNumber is that of the last worker started for the replica of a version
+	// of this name, 0 if none was.
 	WorkerNumber int
-	// GPUs are the UUIDs of the devices that the version leases.
+	// GPUs are the UUIDs of the devices that it leases.
 	GPUs []string
 }
 
@@ -144,17 +156,42 @@ func (db *DB) AllVersions() ([]VersionRecord, error) {
 				return err
 			}
 			records = append(records, VersionRecord{
-				Project:      r.project,
-				Model:        r.model,
-				Version:      r.publish(m),
-				Operation:    r.Operation,
-				WorkerNumber: t.workerNumber(k),
-				GPUs:         r.GPUs,
+				Project:   r.project,
+				Model:     r.model,
+				Version:   r.publish(m),
+				Operation: r.Operation,
+				Replicas:  t.replicas(r),
+				Memory:    r.Memory,
 			})
 			return nil
 		})
 	})
 	return records, err
+}
+
+// replicas gives those that the version is to have, and those of which there is a
+// trace.
+func (t *tx) replicas(r *versionRecord) (all []VersionReplica) {
+	for i := 0; ; i++ {
+		n := t.workerNumber(r.workerKey(i))
+		if n == 0 && i >= r.Version.Replicas() {
+			return all
+		}
+		gpus := r.GPUs
+		if i > 0 {
+			gpus = r.Replicas[i]
+		}
+		all = append(all, VersionReplica{n, gpus})
+	}
+}
+
+// workerKey is the key of a replica's worker number: that of the version for the
+// first.
+func (r *versionRecord) workerKey(replica int) []byte {
+	if replica == 0 {
+		return r.key()
+	}
+	return fmt.Appendf(r.key(), "/%d", replica)
 }
 
 func (t *tx) workerNumber(key []byte) int {
@@ -164,18 +201,19 @@ func (t *tx) workerNumber(key []byte) int {
 	return 0
 }
 
-// NextWorkerNumber counts the workers started for a version, from 1. No number
-// is given twice, not even after the version was deleted and another of its
+// NextWorkerNumber counts the workers started for a replica of a version, from 1. No
+// number is given twice, not even after the version was deleted and another of its
 // name created: numbers name folders. NOT_FOUND if there is no such version.
-func (db *DB) NextWorkerNumber(project, model, version string) (int, error) {
+func (db *DB) NextWorkerNumber(project, model, version string, replica int) (int, error) {
 	n := 0
 	err := db.update(func(t *tx) error {
 		_, r, err := t.modelAndVersion(project, model, version)
 		if err != nil {
 			return err
 		}
-		n = t.workerNumber(r.key()) + 1
-		return t.Bucket(bucketWorkers).Put(r.key(), number(uint64(n)))
+		key := r.workerKey(replica)
+		n = t.workerNumber(key) + 1
+		return t.Bucket(bucketWorkers).Put(key, number(uint64(n)))
 	})
 	if err != nil {
 		return 0, err
@@ -183,15 +221,38 @@ func (db *DB) NextWorkerNumber(project, model, version string) (int, error) {
 	return n, nil
 }
 
-// SetVersionGPUs notes which devices a version leases, by UUID. NOT_FOUND if
-// there is no such version.
-func (db *DB) SetVersionGPUs(project, model, version string, uuids []string) error {
+// SetVersionGPUs notes which devices a replica of a version leases, by UUID.
+// NOT_FOUND if there is no such version.
+func (db *DB) SetVersionGPUs(project, model, version string, replica int, uuids []string) error {
+	return db.changeVersion(project, model, version, func(r *versionRecord) {
+		switch {
+		case replica == 0:
+			r.GPUs = uuids
+		case len(uuids) == 0:
+			delete(r.Replicas, replica)
+		default:
+			if r.Replicas == nil {
+				r.Replicas = map[int][]string{}
+			}
+			r.Replicas[replica] = uuids
+		}
+	})
+}
+
+// SetVersionMemory notes how many bytes of memory a worker of a version holds.
+// NOT_FOUND if there is no such version.
+func (db *DB) SetVersionMemory(project, model, version string, bytes int64) error {
+	return db.changeVersion(project, model, version, func(r *versionRecord) { r.Memory = bytes })
+}
+
+// changeVersion changes what only Hearth knows of a version; its etag stays.
+func (db *DB) changeVersion(project, model, version string, change func(*versionRecord)) error {
 	return db.update(func(t *tx) error {
 		r, err := t.version(project, model, version)
 		if err != nil {
 			return err
 		}
-		r.GPUs = uuids
+		change(r)
 		return t.put(bucketVersions, r.key(), r)
 	})
 }
