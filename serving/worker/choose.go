@@ -11,7 +11,6 @@ import (
 	"sync"
 	"time"
 
-
 	"hearth/ml"
 	"hearth/serving/tensor"
 )
