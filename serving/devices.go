@@ -18,9 +18,12 @@ type Devices interface {
 	ReleaseGPUs(replica string)
 }
 
-// leasePatience is how long a version may wait for devices before it is said
-// that it does.
-const leasePatience = 2 * time.Second
+// A version waits so long for devices that may be free before others that are not used
+// make room, and so long before it is said that it waits.
+const (
+	givePatience  = 100 * time.Millisecond
+	leasePatience = 2 * time.Second
+)
 
 // checkDevices refuses a version that could never have its devices, or whose
 // TensorFlow would not use them: it would run on the processors, and nobody
@@ -62,9 +65,18 @@ func (r *replica) lease(ctx context.Context) error {
 	return nil
 }
 
-// waitForDevices says that the version waits, once it has for a while, and has those
-// unloaded that hold devices and are not used.
+// waitForDevices has versions unloaded that hold devices and are not used, one after
+// the other, and says that this one waits if it does so for long.
 func (r *replica) waitForDevices(ctx context.Context, count int) {
+	holds := func(p *pool) bool { return p.gpus && p != r.pool }
+	for pause := givePatience; ; pause = leasePatience {
+		if !respawn.Pause(ctx, pause) {
+			return
+		}
+		if !r.m.unloadOldest(ctx, holds) {
+			break
+		}
+	}
 	if !respawn.Pause(ctx, leasePatience) {
 		return
 	}
@@ -73,9 +85,6 @@ func (r *replica) waitForDevices(ctx context.Context, count int) {
 	}
 	r.log.Info().Int("gpus", count).Msg("version waits for GPUs")
 	r.settled()
-	holds := func(p *pool) bool { return p.gpus && p != r.pool }
-	for r.m.unloadOldest(ctx, holds) && respawn.Pause(ctx, leasePatience) {
-	}
 }
 
 // release gives the replica's devices back. Its worker has ended.

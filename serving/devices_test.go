@@ -164,3 +164,31 @@ func TestManager_NoGPUs(t *testing.T) {
 		t.Errorf("a runtime without CUDA: %v", err)
 	}
 }
+
+// A version on demand gives its device to another that needs it, and gets it back when
+// it is asked for.
+func TestManager_OnDemandGivesGPU(t *testing.T) {
+	h := newHouse(t)
+	gpu := &oneGPU{free: make(chan struct{})}
+	h.options.Devices, h.options.GPUs, h.options.Runtimes = gpu, 1, cudaRuntime{}
+	r := h.start()
+	config := &ml.AcceleratorConfig{Count: 1, Type: "NVIDIA_TESLA_T4"}
+	r.createScaled("first", "half_plus_two", &ml.Version{Name: "v1", AutoScaling: &ml.AutoScaling{}, AcceleratorConfig: config})
+	r.createScaled("second", "half_plus_two", &ml.Version{Name: "v1", AutoScaling: &ml.AutoScaling{}, AcceleratorConfig: config})
+	if s := r.status("first", "v1"); s.PID != 0 {
+		t.Error("the first is still loaded")
+	}
+	r.wants("first", "v1", 1, 2.5)
+	if s := r.status("second", "v1"); s.PID != 0 {
+		t.Error("the second is still loaded")
+	}
+	records, err := h.db.AllVersions()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, rec := range records {
+		if (rec.Model == "first") != (len(rec.Replicas[0].GPUs) == 1) {
+			t.Errorf("%s has %v", rec.Version.Name, rec.Replicas)
+		}
+	}
+}
