@@ -1,9 +1,13 @@
 package appliance
 
 import (
+	"context"
+	"net/http"
 	"strings"
 
 	"hearth/appliance/api"
+	"hearth/appliance/api/mlv1"
+	"hearth/appliance/api/tfserving"
 	"hearth/ml"
 )
 
@@ -37,6 +41,27 @@ func (a *authenticator) Basic(user, password string) (ml.Principal, bool) {
 		return ml.Principal{}, false
 	}
 	return ml.Principal{Project: project, Job: job}, true
+}
+
+// allows says whether a model's policy lets somebody make a request.
+func (a *Appliance) allows(r *http.Request, p ml.Principal) bool {
+	if project, model, permission, ok := mlv1.Asks(r); ok {
+		return a.serving.Allows(p, project, model, permission)
+	}
+	model, permission, ok := tfserving.Asks(r)
+	return ok && a.serving.Allows(p, Project, model, permission)
+}
+
+// authorizeModel is allows for a call of gRPC, whose model only its handler knows.
+func (a *Appliance) authorizeModel(ctx context.Context, model, permission string) error {
+	p := api.PrincipalFrom(ctx)
+	switch {
+	case p.Owner || a.serving.Allows(p, Project, model, permission):
+		return nil
+	case p == ml.Principal{}:
+		return api.ErrNoCredentials()
+	}
+	return ml.Errorf(ml.PermissionDenied, "%s may not use the model %s.", p, model)
 }
 
 // authorizeBucket is the bucket's rule: the owner may do everything, a job may

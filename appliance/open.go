@@ -132,7 +132,8 @@ func (a *Appliance) mount(context.Context) error {
 			Project: Project, Reader: a.db, Predictor: a.serving, MaxBody: int64(a.config.Predict.MaxBody),
 		}),
 		GRPC: api.GRPC{
-			Register:    tfserving.NewGRPC(tfserving.Options{Project: Project, Reader: a.db, Predictor: a.serving}),
+			Register:    tfserving.NewGRPC(tfserving.Options{Project: Project, Reader: a.db, Predictor: a.serving, Authorize: a.authorizeModel}),
+			Guests:      tfserving.Guests,
 			Descriptors: tfserving.Descriptors(), MaxMessage: int(a.config.Predict.MaxBody),
 		},
 		Logging: loggingv2.New(loggingv2.Options{HasProject: hasProject, Entries: a.logs}),
@@ -149,6 +150,7 @@ func (a *Appliance) mount(context.Context) error {
 		}),
 		Metrics:      a.metrics(),
 		Lend:         a.lend,
+		Allows:       a.allows,
 		BucketExists: a.bucketExists,
 		Ready:        a.checkReady,
 	})

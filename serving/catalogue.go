@@ -17,11 +17,39 @@ func (m *Manager) CreateModel(_ context.Context, project string, model *ml.Model
 	return m.o.DB.CreateModel(project, model)
 }
 
+// SetModelPolicy says who beside the owner may use a model. It holds for every request
+// that begins after the return. INVALID_ARGUMENT or UNIMPLEMENTED names the field at
+// fault; ABORTED if the policy was changed since its etag was read.
+func (m *Manager) SetModelPolicy(_ context.Context, project, model string, p *ml.Policy) (*ml.Policy, error) {
+	if err := p.Validate(); err != nil {
+		return nil, err
+	}
+	p.Merge()
+	p.Version = 1
+	stored, err := m.o.DB.SetModelPolicy(project, model, p)
+	if err != nil {
+		return nil, notFound(err, ml.ModelName(project, model))
+	}
+	if _, err := m.refresh(); err != nil {
+		return nil, err
+	}
+	m.o.Log.Info().Str("model", ml.ModelName(project, model)).Msg("policy set")
+	return stored, nil
+}
+
+// Allows says whether a model's policy lets somebody do something.
+func (m *Manager) Allows(who ml.Principal, project, model, permission string) bool {
+	return m.routes.Load().policies[modelKey{project, model}].Grants(who, permission)
+}
+
 // DeleteModel removes a model that has no versions; else FAILED_PRECONDITION.
 func (m *Manager) DeleteModel(_ context.Context, project, model string) (*ml.Operation, error) {
 	op, err := m.o.DB.DeleteModel(project, model)
 	if err != nil {
 		return nil, notFound(err, ml.ModelName(project, model))
+	}
+	if _, err := m.refresh(); err != nil { // its policy, too
+		return nil, err
 	}
 	m.o.Log.Info().Str("model", ml.ModelName(project, model)).Msg("model deleted")
 	return op, nil

@@ -1,13 +1,16 @@
 package serving
 
 import (
+	"bytes"
+
 	"hearth/ml"
 	"hearth/storage/metadata"
 )
 
 // routes says which pool answers for what. It never changes once published.
 type routes struct {
-	models map[modelKey]modelRoutes
+	models   map[modelKey]modelRoutes
+	policies map[modelKey]*ml.Policy
 }
 
 type modelKey struct{ project, model string }
@@ -32,7 +35,14 @@ func (m *Manager) refresh() ([]metadata.VersionRecord, error) {
 	if err != nil {
 		return nil, err
 	}
-	next := &routes{models: map[modelKey]modelRoutes{}}
+	policies, err := m.o.DB.ModelPolicies()
+	if err != nil {
+		return nil, err
+	}
+	next := &routes{models: map[modelKey]modelRoutes{}, policies: map[modelKey]*ml.Policy{}}
+	for _, p := range policies {
+		next.policies[modelKey{p.Project, p.Model}] = p.Policy
+	}
 	for _, r := range records {
 		k := keyOf(r)
 		if r.Version.State != ml.VersionReady {
@@ -55,18 +65,23 @@ func (m *Manager) refresh() ([]metadata.VersionRecord, error) {
 	return records, nil
 }
 
-// changed gives the pools that no longer answer for all that they answered for:
-// what was decided about connections that they were lent does not hold any more.
+// changed gives the pools that no longer answer for all that they answered for, or
+// not for the same people: what was decided about connections that they were lent does
+// not hold any more.
 func changed(before, after *routes) map[*pool]struct{} {
 	pools := map[*pool]struct{}{}
 	for model, versions := range before.models {
 		for version, p := range versions {
-			if after.models[model][version] != p {
+			if after.models[model][version] != p || !samePolicy(before.policies[model], after.policies[model]) {
 				pools[p] = struct{}{}
 			}
 		}
 	}
 	return pools
+}
+
+func samePolicy(a, b *ml.Policy) bool {
+	return a == nil && b == nil || a != nil && b != nil && bytes.Equal(a.Etag, b.Etag)
 }
 
 // pool gives the pool of a version, a new one if there is none.

@@ -78,6 +78,9 @@ func isUploadSession(r *http.Request) bool {
 	return strings.Contains(r.URL.RawQuery, "upload_id=") && r.URL.Query().Get("upload_id") != ""
 }
 
+// ErrNoCredentials is for a request that has none and needs some.
+func ErrNoCredentials() error { return errUnauthenticated(false) }
+
 // errUnauthenticated is for a request that has credentials which are not known, or
 // has none.
 func errUnauthenticated(has bool) error {

@@ -60,13 +60,18 @@ func (s *Server) admit(r *http.Request, l *link) (http.Handler, error) {
 	case !known && isUploadSession(r):
 		// The URI itself is the credential: its id cannot be guessed.
 		return to.handler, nil
-	case !known:
+	case !known && (r.Header.Get("Authorization") != "" || to.who != owner || !s.allows(r, p)):
 		return nil, errUnauthenticated(r.Header.Get("Authorization") != "")
-	case !p.Owner && to.who == owner:
+	case known && !p.Owner && to.who == owner && !s.allows(r, p):
 		return nil, errOnlyBucket(p)
 	}
 	l.principal = p
 	return to.handler, nil
+}
+
+// allows says whether somebody may do what is the owner's.
+func (s *Server) allows(r *http.Request, p ml.Principal) bool {
+	return s.behind.Allows != nil && s.behind.Allows(r, p)
 }
 
 // checkHost refuses names that are not ours: a page that had one of them point
@@ -89,7 +94,7 @@ func errNotOurName(host string) error {
 }
 
 func errOnlyBucket(p ml.Principal) error {
-	return ml.Errorf(ml.PermissionDenied, "%s may use the bucket of its project and nothing else.", p)
+	return ml.Errorf(ml.PermissionDenied, "%s may use the bucket of its project, and the models whose policies let it.", p)
 }
 
 // checkOrigin refuses requests that a browser makes for a page of another

@@ -44,6 +44,9 @@ type Handlers struct {
 	TFServing http.Handler
 	// Metrics answers /metrics.
 	Metrics http.Handler
+	// Allows says whether somebody who is not the owner may make a request of an API
+	// that is the owner's; the zero principal is nobody. Without it nobody may.
+	Allows func(r *http.Request, p ml.Principal) bool
 	// Lend finds who may take the connection of a request, nil if nobody; the caller
 	// may make the request. It may be nil.
 	Lend func(r *http.Request) Loan

@@ -377,7 +377,7 @@ func TestServer_Proxy_Client(t *testing.T) {
 		{"JobStorageMetadataToken", job, "https://www.googleapis.com/storage/v1/b/x", worthless, 200, "as serviceAccount:job-j1"},
 		{"JobUnknownToken", job, "https://www.googleapis.com/storage/v1/b/x", http.Header{"Authorization": {"Bearer x"}}, 200, "as serviceAccount:job-j1"},
 		{"JobWithOwnersToken", job, "https://ml.googleapis.com/v1/x", http.Header{"Authorization": {"Bearer " + ownerToken}}, 200, "as user:owner"},
-		{"JobML", job, "https://ml.googleapis.com/v1/x", worthless, 403, "may use the bucket of its project and nothing else"},
+		{"JobML", job, "https://ml.googleapis.com/v1/x", worthless, 403, "may use the bucket of its project, and the models"},
 		{"JobLogging", job, "https://logging.googleapis.com/v2/entries:list", worthless, 403, "PERMISSION_DENIED"},
 		{"JobHearth", job, "https://" + s.addr + "/hearth/v1/status", nil, 403, "PERMISSION_DENIED"},
 		{"JobOAuth", job, "https://oauth2.googleapis.com/token", nil, 404, "NOT_FOUND"},

@@ -44,6 +44,19 @@ func (c *Client) DeleteModel(ctx context.Context, name string) (*ml.Operation, e
 	return out, c.call(ctx, http.MethodDelete, c.models()+"/"+segment(name), nil, out)
 }
 
+// ModelPolicy gives a model's policy. NOT_FOUND.
+func (c *Client) ModelPolicy(ctx context.Context, model string) (*ml.Policy, error) {
+	out := new(ml.Policy)
+	return out, c.call(ctx, http.MethodGet, c.models()+"/"+segment(model)+":getIamPolicy", nil, out)
+}
+
+// SetModelPolicy gives a model a policy. ABORTED if its etag is not the present one.
+func (c *Client) SetModelPolicy(ctx context.Context, model string, p *ml.Policy) (*ml.Policy, error) {
+	out := new(ml.Policy)
+	in := map[string]*ml.Policy{"policy": p}
+	return out, c.call(ctx, http.MethodPost, c.models()+"/"+segment(model)+":setIamPolicy", in, out)
+}
+
 // CreateVersion begins to create a version.
 func (c *Client) CreateVersion(ctx context.Context, model string, v *ml.Version) (*ml.Operation, error) {
 	out := new(ml.Operation)

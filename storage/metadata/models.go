@@ -5,10 +5,12 @@ import (
 )
 
 // modelRecord is what we keep of a model: its public form with the bare id as
-// its name and without its default version, of which only the id is kept.
+// its name and without its default version, of which only the id is kept, and its
+// policy, if it was given one.
 type modelRecord struct {
-	Default string    `json:"default,omitempty"`
-	Model   *ml.Model `json:"model"`
+	Default string     `json:"default,omitempty"`
+	Model   *ml.Model  `json:"model"`
+	Policy  *ml.Policy `json:"policy,omitempty"`
 
 	project string
 }

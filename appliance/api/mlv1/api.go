@@ -43,6 +43,7 @@ type Catalogue interface {
 	CreateVersion(ctx context.Context, project, model string, v *ml.Version) (*ml.Operation, error)
 	DeleteVersion(ctx context.Context, project, model, version string) (*ml.Operation, error)
 	SetDefault(ctx context.Context, project, model, version string) (*ml.Version, error)
+	SetModelPolicy(ctx context.Context, project, model string, p *ml.Policy) (*ml.Policy, error)
 }
 
 // CatalogueReader reads models and versions.
@@ -51,6 +52,7 @@ type CatalogueReader interface {
 	Models(project string, pageSize int, pageToken string) (models []*ml.Model, next string, err error)
 	Version(project, model, id string) (*ml.Version, error)
 	Versions(project, model string, pageSize int, pageToken string) (versions []*ml.Version, next string, err error)
+	ModelPolicy(project, model string) (*ml.Policy, error)
 }
 
 // OperationReader reads operations.
@@ -87,6 +89,7 @@ func New(o Options) http.Handler {
 	a.routeModels()
 	a.routeVersions()
 	a.routeOperations()
+	a.routePolicies()
 	a.routePredict()
 	a.routeUnimplemented()
 	return a.mux

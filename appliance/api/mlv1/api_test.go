@@ -84,6 +84,10 @@ func (c catalogue) DeleteVersion(_ context.Context, project, model, version stri
 	return c.db.BeginDeleteVersion(project, model, version)
 }
 
+func (c catalogue) SetModelPolicy(_ context.Context, project, model string, p *ml.Policy) (*ml.Policy, error) {
+	return c.db.SetModelPolicy(project, model, p)
+}
+
 func (c catalogue) SetDefault(_ context.Context, project, model, version string) (*ml.Version, error) {
 	return c.db.SetDefaultVersion(project, model, version)
 }

@@ -2,6 +2,7 @@ package mlv1
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"hearth/ml"
@@ -47,6 +48,28 @@ func (a *api) predict(w http.ResponseWriter, r *http.Request, p rest.Params) err
 	}
 	rest.WriteRaw(w, r, answer.Status, answer.ContentType, answer.Body)
 	return nil
+}
+
+// Asks says which model a request is about, and what permission on it is enough to
+// make it. It is false for requests for which none is.
+func Asks(r *http.Request) (project, model, permission string, ok bool) {
+	path, ours := strings.CutPrefix(r.URL.EscapedPath(), "/v1/projects/")
+	path, predicts := strings.CutSuffix(path, ":predict")
+	segments := strings.Split(path, "/")
+	if !ours || slices.ContainsFunc(segments, func(s string) bool { return s == "" || strings.ContainsAny(s, "%:") }) ||
+		len(segments) < 3 || segments[1] != "models" || len(segments) > 3 && segments[3] != "versions" {
+		return "", "", "", false
+	}
+	of := map[int]map[bool]string{
+		3: {true: ml.PermissionModelPredict, false: ml.PermissionModelGet},
+		4: {false: ml.PermissionVersionList},
+		5: {true: ml.PermissionVersionPredict, false: ml.PermissionVersionGet},
+	}
+	permission = of[len(segments)][predicts]
+	if permission == "" || predicts != (r.Method == http.MethodPost) || !predicts && r.Method != http.MethodGet {
+		return "", "", "", false
+	}
+	return segments[0], segments[2], permission, true
 }
 
 // Predicts says which version a request is a predict of, the model's default one if

@@ -15,7 +15,6 @@ var unimplemented = map[string][]string{
 		"/locations/{location}/studies/{study}",
 		"/locations/{location}/studies/{study}/trials",
 		"/locations/{location}/studies/{study}/trials/{trial}",
-		"/models/{model}:getIamPolicy",
 	},
 	http.MethodPost: {
 		":explain",
@@ -32,8 +31,6 @@ var unimplemented = map[string][]string{
 		"/locations/{location}/studies/{study}/trials/{trial}:checkEarlyStoppingState",
 		"/locations/{location}/studies/{study}/trials/{trial}:complete",
 		"/locations/{location}/studies/{study}/trials/{trial}:stop",
-		"/models/{model}:setIamPolicy",
-		"/models/{model}:testIamPermissions",
 		"/operations/{operation}:cancel",
 	},
 	http.MethodPatch: {

@@ -2,6 +2,7 @@ package tfserving
 
 import (
 	"context"
+	"strings"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/mem"
@@ -37,6 +38,12 @@ func NewGRPC(o Options) func(grpc.ServiceRegistrar) {
 			"HandleReloadConfigRequest": unanswered("versions are created and deleted by the API of ml.googleapis.com"),
 		})
 	}
+}
+
+// Guests says whether a method asks [Options.Authorize] by itself what its caller may
+// do.
+func Guests(method string) bool {
+	return strings.HasPrefix(method, "/"+predictionService+"/") || strings.HasPrefix(method, "/"+modelService+"/")
 }
 
 func register(r grpc.ServiceRegistrar, a *api, service string, calls map[string]call) {
@@ -76,7 +83,7 @@ func unanswered(instead string) call {
 // grpcPredict hands a PredictRequest to the version that it is for and its answer
 // back, with the model_spec, which the worker cannot know.
 func (a *api) grpcPredict(ctx context.Context, request []byte) (mem.BufferSlice, error) {
-	spec, err := readSpec(request)
+	spec, err := a.readSpec(ctx, request, ml.PermissionModelPredict)
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +102,7 @@ func (a *api) grpcPredict(ctx context.Context, request []byte) (mem.BufferSlice,
 
 // grpcMetadata gives the signatures of a version.
 func (a *api) grpcMetadata(ctx context.Context, request []byte) (mem.BufferSlice, error) {
-	spec, err := readSpec(request)
+	spec, err := a.readSpec(ctx, request, ml.PermissionModelGet)
 	if err != nil {
 		return nil, err
 	}
@@ -115,8 +122,8 @@ func (a *api) grpcMetadata(ctx context.Context, request []byte) (mem.BufferSlice
 }
 
 // grpcStatus tells how far the versions are that a request means.
-func (a *api) grpcStatus(_ context.Context, request []byte) (mem.BufferSlice, error) {
-	spec, err := readSpec(request)
+func (a *api) grpcStatus(ctx context.Context, request []byte) (mem.BufferSlice, error) {
+	spec, err := a.readSpec(ctx, request, ml.PermissionModelGet)
 	if err != nil {
 		return nil, err
 	}
@@ -130,6 +137,15 @@ func (a *api) grpcStatus(_ context.Context, request []byte) (mem.BufferSlice, er
 		}
 		return dst
 	}), nil
+}
+
+// readSpec reads which model is meant, with which the caller may do something.
+func (a *api) readSpec(ctx context.Context, request []byte, permission string) (spec, error) {
+	s, err := readSpec(request)
+	if err == nil {
+		err = a.Authorize(ctx, s.model, permission)
+	}
+	return s, err
 }
 
 // encoded makes an answer of what fill appends, of about the size.

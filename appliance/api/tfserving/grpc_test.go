@@ -99,7 +99,7 @@ func dial(t *testing.T, f *fleet) *grpc.ClientConn {
 		t.Fatal(err)
 	}
 	door.Mount(api.Handlers{Ready: func() error { return nil }, GRPC: api.GRPC{
-		Register:    tfserving.NewGRPC(tfserving.Options{Project: "hearth", Reader: f, Predictor: f}),
+		Register:    tfserving.NewGRPC(tfserving.Options{Project: "hearth", Reader: f, Predictor: f, Authorize: func(context.Context, string, string) error { return nil }}),
 		Descriptors: tfserving.Descriptors(), MaxMessage: 1 << 20,
 	}})
 	ctx, cancel := context.WithCancel(context.Background())

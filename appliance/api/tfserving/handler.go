@@ -19,6 +19,9 @@ type Options struct {
 	Project   string
 	Reader    Reader
 	Predictor Predictor
+	// Authorize says whether the caller of a gRPC call may do something with a model;
+	// of other requests it is known before they come here.
+	Authorize func(ctx context.Context, model, permission string) error
 	// MaxBody is the most bytes of a request.
 	MaxBody int64
 }
@@ -94,6 +97,21 @@ func Predicts(r *http.Request) (model string, versions []string, ok bool) {
 		versions = append(versions, name)
 	}
 	return to.model, versions, true
+}
+
+// Asks says which model a request is about, and what permission on it is enough to
+// make it. It is false for requests for which none is.
+func Asks(r *http.Request) (model, permission string, ok bool) {
+	to, ok := parsePath(r.URL.EscapedPath())
+	get := r.Method == http.MethodGet || r.Method == http.MethodHead
+	switch {
+	case !ok:
+	case to.verb == "predict" && r.Method == http.MethodPost:
+		return to.model, ml.PermissionModelPredict, true
+	case to.verb == "" && get:
+		return to.model, ml.PermissionModelGet, true
+	}
+	return "", "", false
 }
 
 // ask finds the version that is meant and asks it.
