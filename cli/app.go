@@ -22,7 +22,7 @@ func commands() []*cli.Command {
 		group("jobs", "Train models",
 			group("submit", "Submit a job", jobsSubmitTrainingCommand()),
 			jobsListCommand(), jobsQueueCommand(), jobsDescribeCommand(), jobsCancelCommand(), jobsStreamLogsCommand()),
-		group("local", "Work without a daemon", localTrainCommand()),
+		group("local", "Work without a daemon", localTrainCommand(), localPredictCommand()),
 		group("models", "Manage models",
 			modelsCreateCommand(), modelsListCommand(), modelsDescribeCommand(), modelsDeleteCommand(),
 			modelsGetPolicyCommand(), modelsSetPolicyCommand(), modelsAddBindingCommand(), modelsRemoveBindingCommand()),

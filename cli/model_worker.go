@@ -27,21 +27,26 @@ func modelWorkerMain(args []string) int {
 		Limits:   worker.Limits{InFlight: launch.InFlight, Batch: launch.Batch, Body: launch.MaxBody, Timeout: launch.Timeout},
 		Log:      zerolog.New(os.Stderr).With().Timestamp().Logger(),
 		Threads:  []worker.Threads{{InterOp: -1}, {InterOp: -1, IntraOp: 1}, {}},
-		Loader: func(_ context.Context, dir string, threads worker.Threads) (worker.Servable, error) {
-			if err := tensorflow.LoadLibrary(launch.TensorFlow); err != nil {
-				return nil, err
-			}
-			// A nil *Model must not become a Servable that is not nil.
-			model, err := tensorflow.Load(dir, threads.InterOp, threads.IntraOp)
-			if err != nil {
-				return nil, err
-			}
-			return model, nil
-		},
+		Loader:   loader(launch.TensorFlow),
 	})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "hearth model-worker:", err)
 		return exitFailed
 	}
 	return exitOK
+}
+
+// loader loads models with the library of a tensorflow package.
+func loader(library string) worker.Loader {
+	return func(_ context.Context, dir string, threads worker.Threads) (worker.Servable, error) {
+		if err := tensorflow.LoadLibrary(library); err != nil {
+			return nil, err
+		}
+		// A nil *Model must not become a Servable that is not nil.
+		model, err := tensorflow.Load(dir, threads.InterOp, threads.IntraOp)
+		if err != nil {
+			return nil, err
+		}
+		return model, nil
+	}
 }

@@ -30,6 +30,20 @@ func uploadTree(c *cli.Context, daemon *client.Client, dir string, to location) 
 	return job.run(plan)
 }
 
+// downloadTree copies all objects below a gs:// folder to their places in a folder.
+func downloadTree(c *cli.Context, daemon *client.Client, from, dir string) error {
+	job, err := newCopier(c, daemon)
+	if err != nil {
+		return err
+	}
+	p := &planner{c: c, daemon: daemon, to: location{local: dir}, into: true, recursive: true}
+	plan, err := p.sources([]string{strings.TrimSuffix(from, "/") + "/"})
+	if err != nil {
+		return err
+	}
+	return job.run(plan)
+}
+
 // eachFile visits the files below a folder in the order of their names, which
 // are given with slashes. Links to files are followed, links to folders not.
 func eachFile(dir string, visit func(path, name string, info fs.FileInfo) error) error {

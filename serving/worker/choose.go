@@ -147,14 +147,14 @@ func (m *loaded) prepare(ctx context.Context, o Options) error {
 	}
 	m.batches = map[*tensor.Signature]int64{}
 	for sig := range m.try.rows {
-		m.batches[sig] = o.Limits.rows(batchLimit(ctx, m.Servable, m.try, sig))
+		m.batches[sig] = m.limitRows(ctx, o.Limits.Batch, sig)
 	}
 	sig, err := tensor.Select(m.Signatures(), "")
 	if err != nil {
 		return nil // every request must name one, and none is like another
 	}
 	if _, known := m.batches[sig]; !known {
-		m.batches[sig] = o.Limits.rows(batchLimit(ctx, m.Servable, m.try, sig))
+		m.batches[sig] = m.limitRows(ctx, o.Limits.Batch, sig)
 	}
 	limit := m.batches[sig]
 	if len(o.Threads) > 1 {
@@ -163,6 +163,19 @@ func (m *loaded) prepare(ctx context.Context, o Options) error {
 	o.Log.Info().Stringer("threads", m.threads).Str("signature", sig.Name).Int64("rows", limit).Int("runs", m.runs).Float64("cost", m.cost).
 		Msg("tried out: how many rows requests may fill together (0: each is run by itself), and how many runs at once are best")
 	return nil
+}
+
+// limitRows is how many rows of a signature requests may fill together: what is best,
+// but no more than most, if that is not 0. 0: none do.
+func (m *loaded) limitRows(ctx context.Context, most int, sig *tensor.Signature) int64 {
+	if most == 1 {
+		return 0
+	}
+	best := batchLimit(ctx, m.Servable, m.try, sig)
+	if most > 0 {
+		best = min(best, int64(most))
+	}
+	return best
 }
 
 // measure finds out how many runs at once get through the most rows, of those

@@ -60,3 +60,22 @@ func TestLoad_TriesNoOtherWayWhereNoneCanBeMeasured(t *testing.T) {
 		t.Errorf("%d loads, %v", loads, err)
 	}
 }
+
+// A version's owner may bound how many rows requests fill together.
+func TestLoad_BatchBound(t *testing.T) {
+	for most, want := range map[int]func(int64) bool{
+		0: func(n int64) bool { return n > 2 },
+		2: func(n int64) bool { return n == 2 },
+		1: func(n int64) bool { return n == 0 },
+	} {
+		p := &paced{doubler: newDoubler(), takes: 50 * time.Microsecond}
+		m, err := load(t.Context(), Options{Runs: 1, Limits: Limits{Batch: most}, Log: zerolog.Nop(),
+			Loader: func(context.Context, string, Threads) (Servable, error) { return p, nil }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := m.batches[p.sig]; !want(got) {
+			t.Errorf("with at most %d: %d", most, got)
+		}
+	}
+}

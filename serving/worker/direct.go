@@ -34,18 +34,6 @@ type Limits struct {
 	Idle time.Duration
 }
 
-// rows is how many rows requests that share a run may have, of those that are best; 0:
-// none do.
-func (l *Limits) rows(best int64) int64 {
-	switch {
-	case l.Batch == 1:
-		return 0
-	case l.Batch > 1:
-		return min(best, int64(l.Batch))
-	}
-	return best
-}
-
 func (l *Limits) setDefaults() {
 	if l.InFlight <= 0 {
 		l.InFlight = 256

@@ -136,6 +136,16 @@ func (w *worker) load(ctx context.Context, o Options) {
 	w.set(frame.Ready, how, handler)
 }
 
+// Open loads a model and warms it up, for a program that asks it by itself.
+func Open(ctx context.Context, o Options) (*Handler, error) {
+	if o.Runs <= 0 {
+		o.Runs = runtime.GOMAXPROCS(0)
+	}
+	o.Limits.setDefaults()
+	h, _, err := prepare(ctx, o)
+	return h, err
+}
+
 // prepare loads and warms up, and says how the model is run. A panic on the way is
 // an error like others.
 func prepare(ctx context.Context, o Options) (h *Handler, how string, err error) {
