@@ -24,9 +24,10 @@ func modelWorkerMain(args []string) int {
 		Dir:      launch.Dir,
 		ModelDir: launch.Model,
 		Runs:     launch.Runs,
+		Tuning:   launch.Tuning,
 		Limits:   worker.Limits{InFlight: launch.InFlight, Batch: launch.Batch, Body: launch.MaxBody, Timeout: launch.Timeout},
 		Log:      zerolog.New(os.Stderr).With().Timestamp().Logger(),
-		Threads:  []worker.Threads{{InterOp: -1}, {InterOp: -1, IntraOp: 1}, {}},
+		Threads:  []worker.Threads{{InterOp: -1, IntraOp: 1}, {InterOp: -1}, {}},
 		Loader:   loader(launch.TensorFlow),
 	})
 	if err != nil {

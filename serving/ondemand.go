@@ -57,7 +57,7 @@ func (r *replica) unload(ctx context.Context, m *member, idle time.Duration) boo
 	if !r.pool.retire(m, idle) {
 		return false
 	}
-	r.noteMemory(memoryOf(m.pid))
+	r.note(measured{memory: memoryOf(m.pid)})
 	if err := r.stopWorker(ctx); err != nil {
 		r.log.Warn().Err(err).Msg("worker not ended")
 	}

@@ -1,7 +1,9 @@
 package serving_test
 
 import (
+	"fmt"
 	"net"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -62,8 +64,13 @@ func TestManager_OnDemand(t *testing.T) {
 		asking.Go(func() { r.wants("half", "", 1, 2.5) })
 	}
 	asking.Wait()
-	if s := r.status("half", "v1"); s.Restarts != 0 || s.PID == pid || s.PID == 0 {
+	s := r.status("half", "v1")
+	if s.Restarts != 0 || s.PID == pid || s.PID == 0 {
 		t.Errorf("%+v", s)
+	}
+	// It need not try out again what the first one has.
+	if line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", s.PID)); err != nil || !strings.Contains(string(line), `"intraOp"`) {
+		t.Errorf("it was started by %q, %v", line, err)
 	}
 	r.untilUnloaded("half")
 	// The next daemon does not load it before it is asked for.

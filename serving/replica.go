@@ -92,7 +92,7 @@ func (r *replica) open(ctx context.Context, w *workerProcess) (*member, bool) {
 		r.creating = false
 	}
 	r.settled()
-	r.noteMemory(w.memory)
+	r.note(measured{w.memory, w.tuning})
 	return m, true
 }
 

@@ -37,29 +37,9 @@ func memoryOf(pid int) int64 {
 	return sum
 }
 
-// noteMemory keeps what a worker of the version was seen to hold, where that is news.
-func (k *keeper) noteMemory(bytes int64) {
-	k.m.room.Lock()
-	before := k.memory
-	news := bytes > before+before/10 || bytes < before-before/10
-	if bytes > 0 && news {
-		k.memory = bytes
-	}
-	k.m.room.Unlock()
-	if bytes == 0 || !news {
-		return
-	}
-	if err := k.m.o.DB.SetVersionMemory(k.key.project, k.key.model, k.key.version, bytes); err != nil {
-		k.log.Warn().Err(err).Msg("the version's memory is not noted")
-	}
-}
-
 // need is how much memory another worker of the version is expected to take.
 func (k *keeper) need() int64 {
-	k.m.room.Lock()
-	known := k.memory
-	k.m.room.Unlock()
-	if known > 0 {
+	if known := k.known().memory; known > 0 {
 		return known
 	}
 	var files int64

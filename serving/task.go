@@ -3,6 +3,7 @@ package serving
 import (
 	"context"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -10,6 +11,7 @@ import (
 	"hearth/ml"
 	"hearth/ml/crash"
 	"hearth/ml/respawn"
+	"hearth/serving/frame"
 	"hearth/storage/metadata"
 )
 
@@ -34,7 +36,8 @@ func (m *Manager) newTask(ctx context.Context, a action, records []metadata.Vers
 		log: m.o.Log.With().Str("version", a.key.String()).Logger()}
 	for _, r := range records {
 		if keyOf(r) == a.key {
-			k.pool, k.version, k.memory = m.pool(a.key, r.Version), r.Version, r.Memory
+			k.pool, k.version = m.pool(a.key, r.Version), r.Version
+			k.measured = measured{r.Memory, frame.ParseTuning(r.Tuning)}
 			for i, replica := range r.Replicas {
 				k.replicas = append(k.replicas, newReplica(k, i, replica))
 			}
@@ -66,8 +69,9 @@ type keeper struct {
 	// creating says that the version has not been READY yet. Only the first replica
 	// is at work then.
 	creating bool
-	// memory is what one worker is known to hold, in bytes, 0 if none was seen.
-	memory int64
+	// measured is what is known of the version's workers; mu guards it.
+	mu       sync.Mutex
+	measured measured
 	// replicas are those that serve the version, and those of which an earlier version
 	// of the name has left a trace.
 	replicas []*replica

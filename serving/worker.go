@@ -30,8 +30,9 @@ const stateWait = 30 * time.Second
 type workerProcess struct {
 	folder string
 	pid    int
-	// how says how it runs the model.
-	how string
+	// how says how it runs the model, and tuning for another worker.
+	how    string
+	tuning *frame.Tuning
 	// memory is what it holds, in bytes.
 	memory int64
 	// conn is a connection to it, nil once given away.
@@ -71,10 +72,10 @@ func (r *replica) startWorker(ctx context.Context) (*workerProcess, error) {
 	ended, exits := r.await(watching, id)
 	loading, cancel := context.WithTimeoutCause(ended, r.m.o.LoadTimeout, ml.Errorf(ml.DeadlineExceeded, "Loading the model took longer than %s.", r.m.o.LoadTimeout))
 	defer cancel()
-	conn, how, err := askUntilReady(loading, r.m.o.Executor.Folder(id))
+	conn, state, err := askUntilReady(loading, r.m.o.Executor.Folder(id))
 	if err == nil {
 		folder := r.m.o.Executor.Folder(id)
-		return &workerProcess{folder: folder, pid: conn.PeerPID(), how: how, memory: memoryOf(conn.PeerPID()),
+		return &workerProcess{folder: folder, pid: conn.PeerPID(), how: state.how, tuning: state.tuning, memory: memoryOf(conn.PeerPID()),
 			conn: conn, link: r.link(loading, folder), exit: exits, release: release}, nil
 	}
 	defer release()
@@ -150,7 +151,7 @@ func (r *replica) describeProcess(id string) (ml.Process, error) {
 		return ml.Process{}, err
 	}
 	l := frame.Launch{Dir: r.m.o.Executor.Folder(id), Model: r.dir(), TensorFlow: runtime.TensorFlow,
-		InFlight: r.pool.limits.inFlight, Batch: r.pool.limits.batch, MaxBody: r.m.o.MaxBody, Timeout: r.pool.limits.timeout}
+		InFlight: r.pool.limits.inFlight, Batch: r.pool.limits.batch, Tuning: r.known().tuning, MaxBody: r.m.o.MaxBody, Timeout: r.pool.limits.timeout}
 	p := ml.Process{
 		Args: append([]string{r.m.o.Executable}, l.Args()...),
 		// An empty CUDA_VISIBLE_DEVICES means none: no GPU is used that was not leased.
@@ -220,45 +221,51 @@ func (r *replica) stopWorker(ctx context.Context) error {
 }
 
 // askUntilReady connects to the worker in folder, which may have only begun,
-// and waits until it is READY; how says how it runs the model. If ctx ends first,
-// its cause is the error.
-func askUntilReady(ctx context.Context, folder string) (conn *frame.Conn, how string, err error) {
+// and waits until it is READY. If ctx ends first, its cause is the error.
+func askUntilReady(ctx context.Context, folder string) (conn *frame.Conn, state workerState, err error) {
 	for delay := 2 * time.Millisecond; ; delay = min(2*delay, 100*time.Millisecond) {
 		conn, err := frame.Dial(ctx, folder)
 		if err == nil {
-			how, ready, err := askState(ctx, conn)
+			state, ready, err := askState(ctx, conn)
 			if ready {
-				return conn, how, nil
+				return conn, state, nil
 			}
 			conn.Close()
 			if err != nil {
-				return nil, "", err
+				return nil, state, err
 			}
 		}
 		if !respawn.Pause(ctx, delay) {
-			return nil, "", context.Cause(ctx)
+			return nil, state, context.Cause(ctx)
 		}
 	}
 }
 
+// workerState is what a worker that is READY tells of itself: how it runs the model,
+// in words and for another worker.
+type workerState struct {
+	how    string
+	tuning *frame.Tuning
+}
+
 // askState asks until the state is final. Neither ready nor an error means that
 // the connection broke.
-func askState(ctx context.Context, conn *frame.Conn) (how string, ready bool, err error) {
+func askState(ctx context.Context, conn *frame.Conn) (state workerState, ready bool, err error) {
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	defer func() { ready = stop() && ready }()
 	for {
 		if err := conn.Write(frame.Frame{Kind: frame.State, Timeout: stateWait}); err != nil {
-			return "", false, nil
+			return state, false, nil
 		}
 		f, err := conn.Read()
 		if err != nil || f.Kind != frame.State {
-			return "", false, nil
+			return state, false, nil
 		}
 		switch f.Status {
 		case frame.Ready:
-			return string(f.Body), true, nil
+			return workerState{string(f.Body), frame.ParseTuning(string(f.Head))}, true, nil
 		case frame.Failed:
-			return "", false, ml.Errorf(ml.InvalidArgument, "Bad model detected with error: %q", "Failed to load model: "+string(f.Body)+" (Error code: 0)")
+			return state, false, ml.Errorf(ml.InvalidArgument, "Bad model detected with error: %q", "Failed to load model: "+string(f.Body)+" (Error code: 0)")
 		}
 	}
 }

@@ -2,6 +2,7 @@ package tests
 
 import (
 	"context"
+	"encoding/json"
 	"io"
 	"net"
 	"net/http"
@@ -44,11 +45,20 @@ func BenchmarkPredict(b *testing.B) {
 			for _, t := range []target{p.callers, p.pools} {
 				t.mustLoad(b, 2, 0) // loads the model
 			}
+			b.Logf("the session: %s", d.session(c.model))
 			for range b.N {
 				p.measure(b)
 			}
 		})
 	}
+}
+
+// session tells how a model's worker runs it.
+func (d *daemon) session(model string) string {
+	d.t.Helper()
+	var version struct{ Session string }
+	check(d.t, json.Unmarshal([]byte(d.must("versions", "describe", "v1", "--model", model, "--format", "json")), &version))
+	return version.Session
 }
 
 // predictLoads are the servers of one model.
@@ -69,6 +79,8 @@ func (p predictLoads) measure(b *testing.B) {
 	}
 	floor50, floor99 := min(callers.p50(), pools.p50()), min(callers.p99(), pools.p99())
 	floorRate := max(callers16.rate(), pools16.rate())
+	b.Logf("the floor in its callers' threads: p50 %.0f µs, p99 %.0f µs, %.0f req/s at 16; with pools: %.0f, %.0f, %.0f",
+		us(callers.p50()), us(callers.p99()), callers16.rate(), us(pools.p50()), us(pools.p99()), pools16.rate())
 	b.ReportMetric(us(hearth.p50()), "p50-µs")
 	b.ReportMetric(us(floor50), "floor-p50-µs")
 	b.ReportMetric(us(echo.p50()), "echo-p50-µs")

@@ -27,14 +27,16 @@ type Launch struct {
 	// share a run; 0 means a default.
 	InFlight int
 	Batch    int
-	MaxBody  int64
-	Timeout  time.Duration
+	// Tuning is what an earlier worker found, nil if none has.
+	Tuning  *Tuning
+	MaxBody int64
+	Timeout time.Duration
 }
 
 // Args gives the command line behind the program's name.
 func (l Launch) Args() []string {
 	return []string{WorkerCommand, "--model", l.Model, "--tensorflow", l.TensorFlow, "--runs", strconv.Itoa(l.Runs),
-		"--in-flight", strconv.Itoa(l.InFlight), "--batch", strconv.Itoa(l.Batch), "--max-body", strconv.FormatInt(l.MaxBody, 10), "--timeout", l.Timeout.String(), l.Dir}
+		"--in-flight", strconv.Itoa(l.InFlight), "--batch", strconv.Itoa(l.Batch), "--max-body", strconv.FormatInt(l.MaxBody, 10), "--timeout", l.Timeout.String(), "--tuning", l.Tuning.String(), l.Dir}
 }
 
 // ParseLaunch reads what follows [WorkerCommand] on a worker's command line.
@@ -48,11 +50,12 @@ func ParseLaunch(args []string) (Launch, error) {
 	f.IntVar(&l.InFlight, "in-flight", 0, "")
 	f.IntVar(&l.Batch, "batch", 0, "")
 	f.Int64Var(&l.MaxBody, "max-body", 0, "")
+	tuning := f.String("tuning", "", "")
 	f.DurationVar(&l.Timeout, "timeout", 0, "")
 	if err := f.Parse(args); err != nil {
 		return l, err
 	}
-	l.Dir = f.Arg(0)
+	l.Dir, l.Tuning = f.Arg(0), ParseTuning(*tuning)
 	if f.NArg() != 1 || !filepath.IsAbs(l.Dir) || !filepath.IsAbs(l.Model) || l.Runs < 0 {
 		return l, errors.New("a model worker is started by the daemon: model-worker --model DIR --tensorflow DIR --runs N FOLDER")
 	}

@@ -15,7 +15,8 @@ type Kind uint8
 const (
 	// State asks how far the worker is, and waits at most Timeout for it to be
 	// done with loading. The answer has one of the worker's states as Status
-	// and a sentence about it as Body: how the model is run, or why it is not.
+	// and a sentence about it as Body: how the model is run, or why it is not; of a
+	// worker that is Ready, Head is its [Tuning].
 	State Kind = 1 + iota
 	// Predict asks for a prediction in the dialect of the [Method] that is its
 	// Status; Body is the request as the client sent it.

@@ -6,12 +6,16 @@ import (
 	"io/fs"
 	"maps"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"hearth/ml"
+	"hearth/serving/frame"
 	"hearth/serving/tensor"
 )
 
@@ -28,8 +32,11 @@ func (t Threads) String() string {
 // How long a way to run a model is measured: the time of one request alone, and
 // the rows that are got through when many come.
 const (
-	aloneTime = 60 * time.Millisecond
+	aloneTime = 120 * time.Millisecond
 	crowdTime = 50 * time.Millisecond
+	// alonePause is between requests that come alone. Without one the threads of a pool
+	// would be found awake each time, as no client finds them.
+	alonePause = time.Millisecond
 	// clearlyBetter is what a later candidate has to be to be chosen, since
 	// measurements vary.
 	clearlyBetter = 1.2
@@ -54,6 +61,9 @@ type loaded struct {
 // the one in which it runs best on this machine: what is best depends on the
 // model, by a factor of up to eight. The others are closed.
 func load(ctx context.Context, o Options) (*loaded, error) {
+	if t := o.Tuning; t != nil && t.Processors == runtime.GOMAXPROCS(0) {
+		return loadTuned(ctx, o)
+	}
 	ways := o.Threads
 	if len(ways) == 0 {
 		ways = []Threads{{}}
@@ -106,6 +116,47 @@ func (m *loaded) String() string {
 	return text
 }
 
+// tuning is how the model is run, for a later worker.
+func (m *loaded) tuning() *frame.Tuning {
+	t := &frame.Tuning{InterOp: m.threads.InterOp, IntraOp: m.threads.IntraOp, Runs: m.runs, Rows: map[string]int64{}, Processors: runtime.GOMAXPROCS(0)}
+	for sig, rows := range m.batches {
+		t.Rows[sig.Name] = rows
+	}
+	return t
+}
+
+// loadTuned loads the model as an earlier worker found best, and warms it up for
+// batches of every size.
+func loadTuned(ctx context.Context, o Options) (*loaded, error) {
+	recorded, err := readRecorded(o.ModelDir)
+	if err != nil {
+		return nil, err
+	}
+	m, err := open(ctx, o, recorded, Threads{o.Tuning.InterOp, o.Tuning.IntraOp})
+	if err != nil {
+		return nil, err
+	}
+	m.runs = o.Tuning.Runs
+	if err := m.warmUp(ctx, o.Log); err != nil {
+		m.Close()
+		return nil, err
+	}
+	for name, rows := range o.Tuning.Rows {
+		sig := m.Signatures()[name]
+		if sig == nil {
+			continue
+		}
+		m.batches[sig] = rows
+		for n := int64(1); n <= rows; n *= 2 {
+			if _, ok := timeRuns(ctx, m.Servable, m.try, sig, n, 1); !ok {
+				break
+			}
+		}
+	}
+	o.Log.Info().Msg("the model runs as was found best before: " + m.String())
+	return m, nil
+}
+
 // size is that of the files in a folder, in bytes.
 func size(dir string) (sum int64) {
 	// What cannot be read does not load either.
@@ -121,31 +172,44 @@ func size(dir string) (sum int64) {
 	return sum
 }
 
-func loadOne(ctx context.Context, o Options, recorded [][]byte, way Threads) (*loaded, error) {
+// open loads the model in one way.
+func open(ctx context.Context, o Options, recorded [][]byte, way Threads) (*loaded, error) {
 	s, err := o.Loader(ctx, o.ModelDir, way)
 	if err != nil {
 		return nil, err
 	}
-	m := &loaded{Servable: withFixed(s), threads: way, runs: o.Runs}
+	m := &loaded{Servable: withFixed(s), threads: way, runs: o.Runs, batches: map[*tensor.Signature]int64{}}
 	if m.try, err = newSamples(recorded, s.Signatures()); err != nil {
-		s.Close()
-		return nil, err
-	}
-	if err := m.prepare(ctx, o); err != nil {
 		s.Close()
 		return nil, err
 	}
 	return m, nil
 }
 
-func (m *loaded) prepare(ctx context.Context, o Options) error {
+// loadOne loads the model in one way, warms it up and tries it out.
+func loadOne(ctx context.Context, o Options, recorded [][]byte, way Threads) (*loaded, error) {
+	m, err := open(ctx, o, recorded, way)
+	if err != nil {
+		return nil, err
+	}
+	if err := m.prepare(ctx, o); err != nil {
+		m.Close()
+		return nil, err
+	}
+	return m, nil
+}
+
+func (m *loaded) warmUp(ctx context.Context, log zerolog.Logger) error {
 	if len(m.Signatures()) == 0 {
 		return ml.Errorf(ml.InvalidArgument, "The SavedModel has no signature that can be served; export it with at least serving_default.")
 	}
-	if err := warmUp(ctx, m.Servable, m.try, o.Log); err != nil {
+	return warmUp(ctx, m.Servable, m.try, log)
+}
+
+func (m *loaded) prepare(ctx context.Context, o Options) error {
+	if err := m.warmUp(ctx, o.Log); err != nil {
 		return err
 	}
-	m.batches = map[*tensor.Signature]int64{}
 	for sig := range m.try.rows {
 		m.batches[sig] = m.limitRows(ctx, o.Limits.Batch, sig)
 	}
@@ -178,8 +242,9 @@ func (m *loaded) limitRows(ctx context.Context, most int, sig *tensor.Signature)
 	return best
 }
 
-// measure finds out how many runs at once get through the most rows, of those
-// that the machine has processors for, and the cost.
+// measure finds out whether more rows are got through by as many runs at once as the
+// machine has processors for, or by one at a time, and the cost. If it makes little
+// difference there are many, since then few requests wait for others.
 func (m *loaded) measure(ctx context.Context, sig *tensor.Signature, rows int64) {
 	alone, ok := m.alone(ctx, sig)
 	if !ok {
@@ -187,7 +252,7 @@ func (m *loaded) measure(ctx context.Context, sig *tensor.Signature, rows int64)
 	}
 	var best float64
 	most := m.runs
-	for _, runs := range slices.Compact([]int{1, most}) {
+	for _, runs := range slices.Compact([]int{most, 1}) {
 		rate := max(m.crowd(ctx, sig, rows, runs), m.crowd(ctx, sig, rows, runs))
 		if rate > best*clearlyBetter {
 			best, m.runs = rate, runs
@@ -198,11 +263,12 @@ func (m *loaded) measure(ctx context.Context, sig *tensor.Signature, rows int64)
 	}
 }
 
-// alone is the time of a run of one row: the lower quartile, since what disturbs a
-// measurement only makes it longer.
+// alone is the time of a run of one row that comes after a pause: the lower quartile,
+// since what disturbs a measurement only makes it longer.
 func (m *loaded) alone(ctx context.Context, sig *tensor.Signature) (time.Duration, bool) {
 	var times []time.Duration
 	for began := time.Now(); len(times) < 3 || time.Since(began) < aloneTime; {
+		time.Sleep(alonePause)
 		took, ok := timeRuns(ctx, m.Servable, m.try, sig, 1, 1)
 		if !ok {
 			return 0, false

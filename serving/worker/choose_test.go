@@ -7,6 +7,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"hearth/serving/frame"
 	"hearth/serving/tensor"
 )
 
@@ -76,6 +77,38 @@ func TestLoad_BatchBound(t *testing.T) {
 		}
 		if got := m.batches[p.sig]; !want(got) {
 			t.Errorf("with at most %d: %d", most, got)
+		}
+	}
+}
+
+// What one worker has tried out the next one of the version need not, unless the
+// machine is another.
+func TestLoad_Tuned(t *testing.T) {
+	var ways []Threads
+	o := Options{Runs: 2, Threads: []Threads{{InterOp: -1}, {}}, Log: zerolog.Nop(),
+		Loader: func(_ context.Context, _ string, way Threads) (Servable, error) {
+			ways = append(ways, way)
+			return &paced{doubler: newDoubler(), takes: 20 * time.Microsecond}, nil
+		}}
+	first, err := load(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Tuning = frame.ParseTuning(first.tuning().String())
+	for _, elsewhere := range []bool{false, true} {
+		ways = nil
+		if elsewhere {
+			o.Tuning.Processors++
+		}
+		m, err := load(t.Context(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if tried := len(ways) > 1; tried != elsewhere {
+			t.Errorf("on another machine: %t, loaded in the ways %v", elsewhere, ways)
+		}
+		if !elsewhere && m.String() != first.String() {
+			t.Errorf("it runs %s, before %s", m, first)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -102,8 +103,9 @@ func (w *worker) answerState(ctx context.Context, timeout time.Duration) frame.F
 	case <-w.changed:
 	case <-ctx.Done():
 	}
-	state, message, _ := w.get()
-	return frame.Frame{Kind: frame.State, Status: state, Body: []byte(message)}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return frame.Frame{Kind: frame.State, Status: w.state, Head: []byte(w.tuning), Body: []byte(w.message)}
 }
 
 // answerMetrics tells what has been done.
@@ -120,15 +122,19 @@ func (w *worker) answerMetrics() frame.Frame {
 	return frame.Frame{Kind: frame.Metrics, Body: body}
 }
 
+// unready says why nothing is answered.
+func (w *worker) unready() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return ml.Errorf(ml.Unavailable, "%s", cmp.Or(w.message, "The model is still being loaded."))
+}
+
 // answerPredict lets the handler answer within the request's time. It does not
 // end with the worker: what was read is answered.
 func (w *worker) answerPredict(request frame.Frame, buf []byte) frame.Frame {
-	state, message, handler := w.get()
-	if state != frame.Ready {
-		if message == "" {
-			message = "The model is still being loaded."
-		}
-		return failure(ml.Errorf(ml.Unavailable, "%s", message), buf)
+	handler := w.ready()
+	if handler == nil {
+		return failure(w.unready(), buf)
 	}
 	var deadline time.Time
 	if request.Timeout > 0 {

@@ -29,7 +29,10 @@ type Options struct {
 	Threads  []Threads
 	// Runs is how many session runs may be under way at once at most; 0 means one
 	// per processor.
-	Runs   int
+	Runs int
+	// Tuning is how an earlier worker found that the model runs best; without it, or if
+	// it is of a machine with more or fewer processors, this one tries that out.
+	Tuning *frame.Tuning
 	Limits Limits
 	// Stuck is called if a run has not returned long after its time; by default it
 	// ends the process, since nothing else can end a run.
@@ -56,7 +59,7 @@ func Main(ctx context.Context, o Options) error {
 	if err != nil {
 		return fmt.Errorf("start model worker: %w", err)
 	}
-	w := &worker{log: o.Log, changed: make(chan struct{})}
+	w := &worker{log: o.Log, state: frame.Loading, changed: make(chan struct{})}
 	direct := newDirect(o.Limits, w.ready, o.Log)
 	post, err := handover.Listen(o.Dir, direct.take)
 	if err != nil {
@@ -117,6 +120,7 @@ type worker struct {
 	mu      sync.Mutex
 	state   int
 	message string
+	tuning  string // frame.Tuning
 	handler *Handler
 	changed chan struct{} // closed when the state is final
 }
@@ -125,15 +129,18 @@ type worker struct {
 // process gives the model's memory back.
 func (w *worker) load(ctx context.Context, o Options) {
 	began := time.Now()
-	w.set(frame.Loading, "", nil)
-	handler, how, err := prepare(ctx, o)
+	handler, m, err := prepare(ctx, o)
 	if err != nil {
 		w.log.Error().Err(err).Msg("the model cannot be served")
-		w.set(frame.Failed, sentence(err), nil)
+		w.set(frame.Failed, sentence(err), "", nil)
 		return
 	}
 	w.log.Info().Dur("took", time.Since(began)).Msg("the model is loaded and warm")
-	w.set(frame.Ready, how, handler)
+	tuning := m.tuning().String()
+	if len(tuning) > frame.MaxHead {
+		tuning = "" // of a model with hundreds of signatures, which then is tried out again
+	}
+	w.set(frame.Ready, m.String(), tuning, handler)
 }
 
 // Open loads a model and warms it up, for a program that asks it by itself.
@@ -146,19 +153,17 @@ func Open(ctx context.Context, o Options) (*Handler, error) {
 	return h, err
 }
 
-// prepare loads and warms up, and says how the model is run. A panic on the way is
-// an error like others.
-func prepare(ctx context.Context, o Options) (h *Handler, how string, err error) {
+// prepare loads and warms up. A panic on the way is an error like others.
+func prepare(ctx context.Context, o Options) (h *Handler, m *loaded, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("loading panicked: %v", p)
 		}
 	}()
-	m, err := load(ctx, o)
-	if err != nil {
-		return nil, "", err
+	if m, err = load(ctx, o); err != nil {
+		return nil, nil, err
 	}
-	return NewHandler(m, o.Limits.InFlight, m.runs, m.batches, o.Log), m.String(), nil
+	return NewHandler(m, o.Limits.InFlight, m.runs, m.batches, o.Log), m, nil
 }
 
 // sentence gives what the model's owner is told of an error.
@@ -170,23 +175,16 @@ func sentence(err error) string {
 	return err.Error()
 }
 
-func (w *worker) set(state int, message string, h *Handler) {
+func (w *worker) set(state int, message, tuning string, h *Handler) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.state, w.message, w.handler = state, message, h
-	if state != frame.Loading {
-		close(w.changed)
-	}
+	w.state, w.message, w.tuning, w.handler = state, message, tuning, h
+	close(w.changed)
 }
 
 // ready gives what answers, nil if nothing does.
 func (w *worker) ready() *Handler {
-	_, _, h := w.get()
-	return h
-}
-
-func (w *worker) get() (state int, message string, h *Handler) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.state, w.message, w.handler
+	return w.handler
 }

@@ -10,14 +10,16 @@ import (
 
 // versionRecord is what we keep of a version: its public form with the bare id
 // as its name, the id of the operation under way on it, if one is, and the
-// devices that it leases, and the memory of its worker. Whether it is the default its model knows.
+// devices that it leases, and what was measured of its workers. Whether it is the default its model knows.
 type versionRecord struct {
 	Operation string      `json:"operation,omitempty"`
 	Version   *ml.Version `json:"version"`
 	GPUs      []string    `json:"gpus,omitempty"`
 	// Replicas holds the devices of the replicas after the first.
 	Replicas map[int][]string `json:"replicaGpus,omitempty"`
-	Memory   int64            `json:"memory,omitempty"`
+	// Memory and Tuning are what was measured of its workers.
+	Memory int64  `json:"memory,omitempty"`
+	Tuning string `json:"tuning,omitempty"`
 
 	project, model string
 }
@@ -33,6 +35,8 @@ type VersionRecord struct {
 	Replicas []VersionReplica
 	// Memory is what one worker of it was seen to hold, in bytes, 0 if none was.
 	Memory int64
+	// Tuning is how a worker found that it runs best, empty if none has.
+	Tuning string
 }
 
 // VersionReplica is one of the workers that serve a version side by side.
@@ -162,6 +166,7 @@ func (db *DB) AllVersions() ([]VersionRecord, error) {
 				Operation: r.Operation,
 				Replicas:  t.replicas(r),
 				Memory:    r.Memory,
+				Tuning:    r.Tuning,
 			})
 			return nil
 		})
@@ -239,10 +244,10 @@ func (db *DB) SetVersionGPUs(project, model, version string, replica int, uuids 
 	})
 }
 
-// SetVersionMemory notes how many bytes of memory a worker of a version holds.
-// NOT_FOUND if there is no such version.
-func (db *DB) SetVersionMemory(project, model, version string, bytes int64) error {
-	return db.changeVersion(project, model, version, func(r *versionRecord) { r.Memory = bytes })
+// SetVersionMeasured notes how many bytes of memory a worker of a version holds and how
+// it found that the model runs best. NOT_FOUND if there is no such version.
+func (db *DB) SetVersionMeasured(project, model, version string, bytes int64, tuning string) error {
+	return db.changeVersion(project, model, version, func(r *versionRecord) { r.Memory, r.Tuning = bytes, tuning })
 }
 
 // changeVersion changes what only Hearth knows of a version; its etag stays.
