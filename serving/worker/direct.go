@@ -169,9 +169,12 @@ func (c *directConn) serve() {
 			c.seat.Mark(handover.Reading) // of the next request there is a part
 		}
 		if cap(c.buf) > keptBuffer && c.have <= firstBuffer {
+			large := c.buf
 			c.buf = append(make([]byte, 0, firstBuffer), c.buf[:c.have]...)
+			putLarge(large)
 		}
 		if cap(c.out) > keptBuffer {
+			putLarge(c.out)
 			c.out = nil
 		}
 	}
@@ -265,8 +268,7 @@ func (c *directConn) until(t time.Time) bool {
 // has come: a request may say that it is large and not be.
 func (c *directConn) read(n int) bool {
 	if c.have == len(c.buf) || len(c.buf) < firstBuffer {
-		size := max(firstBuffer, min(n, 2*len(c.buf)))
-		c.buf = append(make([]byte, 0, size), c.buf[:c.have]...)[:size]
+		c.grow(n)
 	}
 	c.buf = c.buf[:cap(c.buf)]
 	got, err := c.seat.Read(c.buf[c.have:])
@@ -280,6 +282,42 @@ func (c *directConn) read(n int) bool {
 		c.seat.Close()
 	}
 	return false
+}
+
+// grow makes the buffer larger, for n bytes in all.
+func (c *directConn) grow(n int) {
+	small := c.buf
+	c.buf = nil
+	if n > keptBuffer {
+		c.buf = getLarge(n)
+	}
+	if c.buf == nil {
+		c.buf = make([]byte, max(firstBuffer, min(n, 2*len(small))))
+	}
+	copy(c.buf, small[:c.have])
+}
+
+// maxLarge is the size up to which a buffer is kept for other requests.
+const maxLarge = 8 << 20
+
+// large are buffers that connections had for single requests. To make them anew would
+// cost a request of a megabyte a millisecond: it is new memory, and the garbage of
+// that calls the collector.
+var large sync.Pool
+
+// getLarge gives a buffer of at least n bytes, nil if there is none at hand.
+func getLarge(n int) []byte {
+	b, ok := large.Get().(*[]byte)
+	if !ok || cap(*b) < n {
+		return nil
+	}
+	return (*b)[:cap(*b)]
+}
+
+func putLarge(b []byte) {
+	if cap(b) <= maxLarge {
+		large.Put(&b)
+	}
 }
 
 // maxGivenBack is the most bytes that a connection is given back with.
