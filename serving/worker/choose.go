@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"maps"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -51,7 +50,9 @@ type loaded struct {
 	try     *samples
 	threads Threads
 	runs    int
-	batches map[*tensor.Signature]int64
+	// processors is how many there are.
+	processors int
+	batches    map[*tensor.Signature]int64
 	// cost is lower where one request alone takes less time and many requests are
 	// got through faster, both weighing the same; 0 if it could not be measured.
 	cost float64
@@ -61,7 +62,7 @@ type loaded struct {
 // the one in which it runs best on this machine: what is best depends on the
 // model, by a factor of up to eight. The others are closed.
 func load(ctx context.Context, o Options) (*loaded, error) {
-	if t := o.Tuning; t != nil && t.Processors == runtime.GOMAXPROCS(0) {
+	if t := o.Tuning; t != nil && t.Processors == o.processors {
 		return loadTuned(ctx, o)
 	}
 	ways := o.Threads
@@ -118,7 +119,7 @@ func (m *loaded) String() string {
 
 // tuning is how the model is run, for a later worker.
 func (m *loaded) tuning() *frame.Tuning {
-	t := &frame.Tuning{InterOp: m.threads.InterOp, IntraOp: m.threads.IntraOp, Runs: m.runs, Rows: map[string]int64{}, Processors: runtime.GOMAXPROCS(0)}
+	t := &frame.Tuning{InterOp: m.threads.InterOp, IntraOp: m.threads.IntraOp, Runs: m.runs, Rows: map[string]int64{}, Processors: m.processors}
 	for sig, rows := range m.batches {
 		t.Rows[sig.Name] = rows
 	}
@@ -178,7 +179,7 @@ func open(ctx context.Context, o Options, recorded [][]byte, way Threads) (*load
 	if err != nil {
 		return nil, err
 	}
-	m := &loaded{Servable: withFixed(s), threads: way, runs: o.Runs, batches: map[*tensor.Signature]int64{}}
+	m := &loaded{Servable: withFixed(s), threads: way, runs: o.Runs, processors: o.processors, batches: map[*tensor.Signature]int64{}}
 	if m.try, err = newSamples(recorded, s.Signatures()); err != nil {
 		s.Close()
 		return nil, err

@@ -38,6 +38,16 @@ type Options struct {
 	// ends the process, since nothing else can end a run.
 	Stuck func()
 	Log   zerolog.Logger
+	// processors is how many the machine has for this process.
+	processors int
+}
+
+func (o *Options) setDefaults() {
+	o.processors = runtime.GOMAXPROCS(0)
+	if o.Runs <= 0 {
+		o.Runs = o.processors
+	}
+	o.Limits.setDefaults()
 }
 
 // Main is the life of a worker: it listens, loads, warms up, serves, and
@@ -47,10 +57,11 @@ type Options struct {
 func Main(ctx context.Context, o Options) error {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, os.Interrupt)
 	defer stop()
-	if o.Runs <= 0 {
-		o.Runs = runtime.GOMAXPROCS(0)
-	}
-	o.Limits.setDefaults()
+	o.setDefaults()
+	// A run keeps its place among Go's processors while it computes in C, until the
+	// scheduler notices: with twice the places other requests are read and parsed
+	// meanwhile.
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(2 * o.processors))
 	if o.Stuck == nil {
 		o.Stuck = func() { os.Exit(exitStuck) }
 	}
@@ -145,10 +156,7 @@ func (w *worker) load(ctx context.Context, o Options) {
 
 // Open loads a model and warms it up, for a program that asks it by itself.
 func Open(ctx context.Context, o Options) (*Handler, error) {
-	if o.Runs <= 0 {
-		o.Runs = runtime.GOMAXPROCS(0)
-	}
-	o.Limits.setDefaults()
+	o.setDefaults()
 	h, _, err := prepare(ctx, o)
 	return h, err
 }
