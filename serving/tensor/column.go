@@ -135,6 +135,9 @@ func (c *column) lists(s *scanner, depth int) (count int, err error) {
 		if s.space() != '[' {
 			return 0, fmt.Errorf("expected a list, found %s", s.found())
 		}
+		if c.spec.DType == Float32 && c.rank == depth+2 && c.dims[depth+1] > 0 {
+			count += c.float32Lists(s, c.dims[depth+1])
+		}
 		if err = c.list(s, depth+1); err != nil {
 			return 0, err
 		}
@@ -143,6 +146,46 @@ func (c *column) lists(s *scanner, depth int) (count int, err error) {
 		}
 	}
 	return count, nil
+}
+
+// float32Lists reads innermost lists of so many numbers of the short form each, as
+// pictures have one for each point, as long as another list is behind, and says how
+// many. Whatever else there is it leaves where it is.
+func (c *column) float32Lists(s *scanner, length int) (lists int) {
+	b, i := s.b, s.i
+	for {
+		data := c.out.Data
+		i++
+		for n := range length {
+			v, end := shortFloat32(b, i)
+			if end == 0 || end+3 >= len(b) {
+				return lists
+			}
+			data = binary.NativeEndian.AppendUint32(data, math.Float32bits(v))
+			i = end
+			if n < length-1 {
+				if b[i] != ',' {
+					return lists
+				}
+				i++
+				if b[i] == ' ' {
+					i++
+				}
+			}
+		}
+		if b[i] != ']' || b[i+1] != ',' {
+			return lists
+		}
+		i += 2
+		if b[i] == ' ' {
+			i++
+		}
+		if b[i] != '[' {
+			return lists
+		}
+		c.out.Data, s.i = data, i
+		lists++
+	}
 }
 
 // elements reads the elements of an innermost list, and its end.
@@ -161,33 +204,40 @@ func (c *column) elements(s *scanner) (count int, err error) {
 
 // float32s is elements for the type that most models take.
 func (c *column) float32s(s *scanner) (count int, err error) {
-	b, data := s.b, c.out.Data
+	b, i, data := s.b, s.i, c.out.Data
 	for {
 		count++
-		v, i := fastFloat32(b, s.i)
-		if i >= 0 {
-			s.i = i
+		v, end := shortFloat32(b, i)
+		if end <= 0 {
+			v, end = fastFloat32(b, i)
+		}
+		if end >= 0 {
+			i = end
 			data = binary.NativeEndian.AppendUint32(data, math.Float32bits(v))
 		} else {
-			c.out.Data = data
+			s.i, c.out.Data = i, data
 			s.space()
 			if err := c.element(s); err != nil {
 				return 0, err
 			}
-			data = c.out.Data
+			i, data = s.i, c.out.Data
 		}
-		if s.i+1 < len(b) && b[s.i] == ',' {
-			s.i++
-			if b[s.i] == ' ' {
-				s.i++
+		if i+1 < len(b) && b[i] == ',' {
+			i++
+			if b[i] == ' ' {
+				i++
 			}
 			continue
 		}
-		more, err := s.next(']')
-		if err != nil || !more {
-			c.out.Data = data
+		s.i, c.out.Data = i, data
+		if i < len(b) && b[i] == ']' {
+			s.i++
+			return count, nil
+		}
+		if more, err := s.next(']'); err != nil || !more {
 			return count, err
 		}
+		i = s.i
 	}
 }
 

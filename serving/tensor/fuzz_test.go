@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"math"
+	"slices"
+	"strconv"
 	"testing"
 
 	"hearth/ml"
@@ -51,6 +53,50 @@ func FuzzDecode(f *testing.F) {
 			}
 		}
 	})
+}
+
+// FuzzFloats: lists of numbers are what another reader of JSON says that they are.
+func FuzzFloats(f *testing.F) {
+	for _, instances := range []string{
+		`[[[0.5, -0.25, 1.125], [0.1, 0.2, 0.3], [-9.99999, 1.5, 3.25]]]`, `[[0.5,1.5],[2.5,3.5],[4.5,5]]`, `[[0.5],[1.5e1],[-0.0]]`,
+		`[1, 2.5e3, -0.001234567890123]`, `[[0.5, 1.5], [2.5, 3.5], []]`, `[[[0.5]], [[1.5]] , [[2.5]]]`, `[[0.12345,1.1],[0.123456,2.2],[01.5,3.3]]`,
+	} {
+		f.Add([]byte(instances))
+	}
+	signatures := map[string]*Signature{DefaultSignature: sig(anyShape("x", Float32))}
+	f.Fuzz(func(t *testing.T, instances []byte) {
+		request, err := Decode(append(append([]byte(`{"instances": `), instances...), '}'), signatures)
+		if err != nil || bytes.ContainsAny(instances, "NI{") {
+			return // words that others do not know, or members
+		}
+		var want []any
+		other := json.NewDecoder(bytes.NewReader(instances))
+		other.UseNumber()
+		if err := other.Decode(&want); err != nil || other.More() {
+			t.Skipf("another reader refuses %q: %v", instances, err)
+		}
+		x := request.Inputs["x"]
+		var got []float32
+		for i := range x.Len() {
+			got = append(got, float32(x.Float(i)))
+		}
+		if flat := flatten(nil, want); !slices.Equal(got, flat) {
+			t.Fatalf("%q: %v, want %v", instances, got, flat)
+		}
+	})
+}
+
+func flatten(flat []float32, list []any) []float32 {
+	for _, v := range list {
+		switch v := v.(type) {
+		case []any:
+			flat = flatten(flat, v)
+		case json.Number:
+			f, _ := strconv.ParseFloat(string(v), 32)
+			flat = append(flat, float32(f))
+		}
+	}
+	return flat
 }
 
 // FuzzRoundTrip: floats that are written as predictions and sent back as

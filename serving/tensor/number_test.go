@@ -106,3 +106,60 @@ func TestNarrow_AllHalves(t *testing.T) {
 		}
 	}
 }
+
+// All numbers of the short form, with either sign, are taken and correctly rounded.
+func TestShortFloat32_All(t *testing.T) {
+	for digits, limit := 1, 10; digits <= 5; digits, limit = digits+1, limit*10 {
+		for whole := range 10 {
+			for fraction := range limit {
+				text := fmt.Sprintf("%d.%0*d", whole, digits, fraction)
+				want, err := strconv.ParseFloat(text, 32)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, sign := range []string{"", "-"} {
+					if digits == 5 && sign == "-" {
+						continue // what follows is not among the eight bytes
+					}
+					got, end := shortFloat32([]byte(sign+text+",       "), 0)
+					if sign == "-" {
+						want = math.Copysign(want, -1)
+					}
+					if end != len(sign+text) || math.Float32bits(got) != math.Float32bits(float32(want)) {
+						t.Fatalf("%s%s: %v up to %d", sign, text, got, end)
+					}
+				}
+			}
+		}
+	}
+}
+
+// Whatever it takes is a whole JSON number of this value.
+func TestShortFloat32_Random(t *testing.T) {
+	const alphabet = "0123456789012345.....---+eE,] \x00\xfa\xff"
+	r := rand.New(rand.NewPCG(5, 6))
+	b := make([]byte, 12)
+	taken := 0
+	for range 3_000_000 {
+		for i := range b {
+			b[i] = alphabet[r.IntN(len(alphabet))]
+		}
+		if r.IntN(2) == 0 {
+			b[1] = '.'
+		}
+		got, end := shortFloat32(b, 0)
+		if end == 0 {
+			continue
+		}
+		taken++
+		s := scanner{b: b}
+		text, _ := s.number()
+		want, err := strconv.ParseFloat(string(b[:end]), 32)
+		if err != nil || len(text) != end || math.Float32bits(got) != math.Float32bits(float32(want)) {
+			t.Fatalf("%q: %v up to %d, the number is %q", b, got, end, text)
+		}
+	}
+	if taken < 10_000 {
+		t.Errorf("only %d were taken", taken)
+	}
+}
