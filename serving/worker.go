@@ -68,6 +68,7 @@ func (r *replica) startWorker(ctx context.Context) (*workerProcess, error) {
 		return nil, err
 	}
 	id := r.process(r.number)
+	defer r.yield()()
 	watching, release := context.WithCancel(ctx)
 	ended, exits := r.await(watching, id)
 	loading, cancel := context.WithTimeoutCause(ended, r.m.o.LoadTimeout, ml.Errorf(ml.DeadlineExceeded, "Loading the model took longer than %s.", r.m.o.LoadTimeout))
@@ -129,11 +130,25 @@ func (r *replica) launch(ctx context.Context) error {
 		return fmt.Errorf("start the version's worker: %w", err)
 	}
 	crash.Point("worker-started")
-	if r.creating || r.pool.answers() {
-		// Nobody waits for its answers yet, and its neighbours' clients for theirs.
-		r.weigh(ml.WeightIdle)
-	}
 	return nil
+}
+
+// yieldFor is how long a worker that clients wait for loads on what its neighbours
+// leave of the processors.
+const yieldFor = 5 * time.Second
+
+// yield lets a worker that is to load yield to its neighbours, whose clients get
+// answers: until stop, or until its own clients have waited for long.
+func (r *replica) yield() (stop func()) {
+	if !r.fresh {
+		return func() {} // it may well answer already
+	}
+	r.weigh(ml.WeightIdle)
+	if r.creating || r.pool.answers() {
+		return func() {} // nobody waits for it
+	}
+	late := time.AfterFunc(yieldFor, func() { r.weigh(ml.WeightNormal) })
+	return func() { late.Stop() }
 }
 
 // weigh sets the worker's claim on the processor. Without it the worker serves all
