@@ -33,13 +33,13 @@ func BenchmarkPredictGRPC(b *testing.B) {
 			floor = append(floor, d.calls(b, echo, request)...)
 		}
 		session := medianOf(2000, run)
-		limit := quantile(floor, 0.5) + session
+		limit := quantile(floor, 0.5) + session + 50*time.Microsecond // for the way to the worker and back
 		b.ReportMetric(us(quantile(ours, 0.5)), "p50-µs")
 		b.ReportMetric(us(quantile(ours, 0.99)), "p99-µs")
 		b.ReportMetric(us(quantile(floor, 0.5)), "echo-p50-µs")
 		b.ReportMetric(us(quantile(floor, 0.99)), "echo-p99-µs")
 		b.ReportMetric(us(session), "session-µs")
-		b.ReportMetric(float64(quantile(ours, 0.5))/float64(limit), "ratio-to-echo+session")
+		b.ReportMetric(float64(quantile(ours, 0.5))/float64(limit), "ratio-to-echo+session+50µs")
 	}
 }
 
