@@ -229,13 +229,14 @@ func TestServing_Metrics(t *testing.T) {
 	}
 	status, got := d.raw("GET", "/metrics", "")
 	for _, want := range []string{
-		`hearth_predict_requests_total{code="200",model="half",project="hearth",version="v1"} 5`,
-		`hearth_predict_requests_total{code="400",model="half",project="hearth",version="v1"} 1`,
-		`hearth_predict_seconds_count{model="half",project="hearth",version="v1"} 6`,
-		`hearth_predict_phase_seconds_count{model="half",phase="run",project="hearth",version="v1"} 5`,
-		`hearth_predict_run_instances_bucket{model="half",project="hearth",version="v1",le="1"} 5`,
-		`hearth_predict_in_flight{model="half",project="hearth",version="v1"} 0`,
-		`hearth_predict_connections{model="half",project="hearth",version="v1"}`,
+		`hearth_predict_requests_total{code="200",model="half",project="hearth",replica="0",version="v1"} 5`,
+		`hearth_predict_requests_total{code="400",model="half",project="hearth",replica="0",version="v1"} 1`,
+		`hearth_predict_seconds_count{model="half",project="hearth",replica="0",version="v1"} 6`,
+		`hearth_predict_phase_seconds_count{model="half",phase="run",project="hearth",replica="0",version="v1"} 5`,
+		`hearth_predict_run_instances_bucket{model="half",project="hearth",replica="0",version="v1",le="1"} 5`,
+		`hearth_predict_in_flight{model="half",project="hearth",replica="0",version="v1"} 0`,
+		`hearth_predict_connections{model="half",project="hearth",replica="0",version="v1"}`,
+		`hearth_version_memory_bytes{model="half",project="hearth",replica="0",version="v1"}`,
 		"process_resident_memory_bytes", "go_goroutines",
 	} {
 		if status != 200 || !strings.Contains(string(got), want) {
