@@ -1,6 +1,7 @@
 package serving_test
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -108,6 +109,44 @@ func TestManager_OnDemandLate(t *testing.T) {
 		t.Errorf("answered %v", err)
 	}
 	r.wants("half", "v1", 1, 2.5)
+}
+
+// Who waits for a version that is deleted meanwhile is told at once.
+func TestManager_OnDemandDeleted(t *testing.T) {
+	h := newHouse(t)
+	h.options.Idle = 100 * time.Millisecond
+	r := h.start()
+	fifo := filepath.Join(h.dir, "fifo")
+	if err := unix.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r.createOnDemand("half", "v1", "half_plus_two")
+	r.untilUnloaded("half")
+	// The next worker's loading waits for a word that does not come.
+	graph := filepath.Join(h.dir, "models", "hearth", "half", "v1", "saved_model.pb")
+	if err := errors.Join(os.Remove(graph), os.Symlink(fifo, graph)); err != nil {
+		t.Fatal(err)
+	}
+	asked := make(chan error, 1)
+	go func() {
+		_, _, err := r.ask("half", "v1", `{"instances": [1]}`)
+		asked <- err
+	}()
+	w, err := unix.Open(fifo, unix.O_WRONLY, 0) // waits until it is being loaded
+	if err != nil {
+		t.Fatal(err)
+	}
+	op, err := r.DeleteVersion(t.Context(), "hearth", "half", "v1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := <-asked; ml.KindOf(err) != ml.Unavailable || !strings.Contains(err.Error(), "deleted") {
+		t.Errorf("answered %v", err)
+	}
+	if err := unix.Close(w); err != nil {
+		t.Fatal(err)
+	}
+	h.finished(op)
 }
 
 // A connection that was lent to a worker that is unloaded goes on.

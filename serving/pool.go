@@ -52,7 +52,7 @@ func (p *pool) acquire(ctx context.Context, now time.Time, patience time.Duratio
 	switch {
 	case p.drained != nil:
 		p.mu.Unlock()
-		return nil, ml.Errorf(ml.Unavailable, "The version is being deleted.")
+		return nil, errDeleted()
 	case len(p.members) == 0 && !p.loadable:
 		defer p.mu.Unlock()
 		return nil, p.unavailable()
@@ -88,11 +88,15 @@ func (p *pool) await(ctx context.Context, patience time.Duration) (*member, *con
 	for {
 		p.mu.Lock()
 		m, changed := p.leastBusy(), p.changed
-		if m != nil {
+		switch {
+		case p.drained != nil:
+			defer p.mu.Unlock()
+			p.doneLocked()
+			return nil, nil, errDeleted()
+		case m != nil:
 			defer p.mu.Unlock()
 			return m, m.take(), nil
-		}
-		if !p.loadable {
+		case !p.loadable:
 			defer p.mu.Unlock()
 			p.doneLocked()
 			return nil, nil, p.unavailable()
@@ -113,6 +117,8 @@ func (p *pool) await(ctx context.Context, patience time.Duration) (*member, *con
 		}
 	}
 }
+
+func errDeleted() error { return ml.Errorf(ml.Unavailable, "The version is being deleted.") }
 
 // unavailable says why no worker answers. The caller holds mu.
 func (p *pool) unavailable() error { return ml.Errorf(ml.Unavailable, "%s", p.reason) }
@@ -207,6 +213,7 @@ func (p *pool) drain(ctx context.Context) {
 	p.mu.Lock()
 	if p.drained == nil {
 		p.drained = make(chan struct{})
+		p.tell()
 		if p.inFlight == 0 {
 			close(p.drained)
 		}
