@@ -34,6 +34,7 @@ type Config struct {
 	Sandbox      SandboxConfig            `toml:"sandbox"`
 	Network      NetworkConfig            `toml:"network"`
 	Predict      PredictConfig            `toml:"predict"`
+	Batch        BatchConfig              `toml:"batch"`
 }
 
 // ListenConfig says where the daemon is reached.
@@ -93,6 +94,11 @@ type PredictConfig struct {
 	HandOver    bool     `toml:"hand_over"`
 }
 
+// BatchConfig is about batch prediction.
+type BatchConfig struct {
+	MaxErrorRate float64 `toml:"max_error_rate"`
+}
+
 // DefaultConfig is what holds where nothing else is said.
 func DefaultConfig() Config {
 	return Config{
@@ -117,6 +123,7 @@ func DefaultConfig() Config {
 		Sandbox: SandboxConfig{Enabled: true, Cgroups: true, Users: UserRange{231000, 231999}, Read: []string{}, Write: []string{}},
 		Network: NetworkConfig{Allow: []string{}},
 		Predict: PredictConfig{MaxBody: 64 << 20, MaxInFlight: 256, Timeout: Duration(60 * second), Idle: Duration(600 * second), HandOver: true},
+		Batch:   BatchConfig{MaxErrorRate: 0.5},
 	}
 }
 
@@ -168,6 +175,9 @@ func (c *Config) Resolve() error {
 	}
 	if c.Predict.MaxInFlight <= 0 {
 		return errors.New("predict.max_in_flight must be at least 1")
+	}
+	if r := c.Batch.MaxErrorRate; !(r >= 0 && r <= 1) {
+		return errors.New("batch.max_error_rate must be from 0 to 1")
 	}
 	if err := c.checkTraining(); err != nil {
 		return err

@@ -7,5 +7,6 @@ var children = map[string]func(args []string) int{
 	"task":              taskMain,
 	"build-environment": buildEnvironmentMain,
 	"model-worker":      modelWorkerMain,
+	"batch-predict":     batchPredictMain,
 	"install-runtime":   installRuntimeMain,
 }

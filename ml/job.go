@@ -2,12 +2,12 @@ package ml
 
 import "encoding/json"
 
-// Job is one run of a trainer, as the API shows it. Exactly one of
+// Job is one run of a trainer or one batch prediction, as the API shows it. Exactly one of
 // TrainingInput and PredictionInput is set.
 type Job struct {
 	JobID            string            `json:"jobId,omitempty"`
 	TrainingInput    *TrainingInput    `json:"trainingInput,omitempty"`
-	PredictionInput  json.RawMessage   `json:"predictionInput,omitempty"`
+	PredictionInput  *PredictionInput  `json:"predictionInput,omitempty"`
 	CreateTime       Timestamp         `json:"createTime,omitzero"`
 	StartTime        Timestamp         `json:"startTime,omitzero"`
 	EndTime          Timestamp         `json:"endTime,omitzero"`
@@ -15,7 +15,7 @@ type Job struct {
 	JobPosition      Int64             `json:"jobPosition,omitempty"`
 	ErrorMessage     string            `json:"errorMessage,omitempty"`
 	TrainingOutput   *TrainingOutput   `json:"trainingOutput,omitempty"`
-	PredictionOutput json.RawMessage   `json:"predictionOutput,omitempty"`
+	PredictionOutput *PredictionOutput `json:"predictionOutput,omitempty"`
 	Labels           map[string]string `json:"labels,omitempty"`
 	Etag             []byte            `json:"etag,omitempty"`
 }

@@ -51,3 +51,22 @@ func ObjectURI(uri string) (bucket, object string, ok bool) {
 	bucket, object, _ = strings.Cut(rest, "/")
 	return bucket, object, bucket != ""
 }
+
+// SplitModelName takes projects/P/models/M apart.
+func SplitModelName(name string) (project, model string, ok bool) {
+	s := strings.Split(name, "/")
+	if len(s) != 4 || s[0] != "projects" || s[2] != "models" || s[1] == "" || !idPattern.MatchString(s[3]) {
+		return "", "", false
+	}
+	return s[1], s[3], true
+}
+
+// SplitVersionName takes projects/P/models/M/versions/V apart.
+func SplitVersionName(name string) (project, model, version string, ok bool) {
+	s := strings.Split(name, "/")
+	if len(s) != 6 || s[4] != "versions" || !idPattern.MatchString(s[5]) {
+		return "", "", "", false
+	}
+	project, model, ok = SplitModelName(strings.Join(s[:4], "/"))
+	return project, model, s[5], ok
+}

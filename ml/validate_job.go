@@ -52,14 +52,16 @@ func (j *Job) ValidateNew() error {
 		return err
 	}
 	switch {
-	case j.TrainingInput != nil && len(j.PredictionInput) > 0:
+	case j.TrainingInput != nil && j.PredictionInput != nil:
 		return FieldErrorf("predictionInput", "A job has either trainingInput or predictionInput; this one has both.")
-	case len(j.PredictionInput) > 0:
-		return unimplementedField("predictionInput", "Batch prediction jobs are not run here; predict online instead.")
-	case j.TrainingInput == nil:
-		return FieldErrorf("trainingInput", "A job needs trainingInput.")
+	case j.TrainingInput == nil && j.PredictionInput == nil:
+		return FieldErrorf("trainingInput", "A job needs trainingInput or predictionInput.")
 	}
-	if err := j.TrainingInput.validate(); err != nil {
+	validate := j.PredictionInput.validate
+	if j.TrainingInput != nil {
+		validate = j.TrainingInput.validate
+	}
+	if err := validate(); err != nil {
 		return err
 	}
 	j.CreateTime, j.StartTime, j.EndTime = Timestamp{}, Timestamp{}, Timestamp{}

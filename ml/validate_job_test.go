@@ -47,7 +47,7 @@ func TestJob_ValidateNew(t *testing.T) {
 		{`{"jobId":"1st","trainingInput":{}}`, InvalidArgument, "jobId"},
 		{`{"trainingInput":{}}`, InvalidArgument, "jobId"},
 		{`{"jobId":"j"}`, InvalidArgument, "trainingInput"},
-		{`{"jobId":"j","predictionInput":{}}`, Unimplemented, "predictionInput"},
+		{`{"jobId":"j","predictionInput":{}}`, InvalidArgument, "predictionInput"},
 		{`{"jobId":"j","predictionInput":{},"trainingInput":{}}`, InvalidArgument, "predictionInput"},
 		{`{"jobId":"j","labels":{"Bad":"x"},"trainingInput":{}}`, InvalidArgument, "labels"},
 		{`{"jobId":"j","trainingInput":{"pythonModule":"t"}}`, InvalidArgument, "trainingInput.packageUris"},

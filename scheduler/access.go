@@ -26,7 +26,7 @@ func (s *Scheduler) CheckRuntimeUnused(name string) error {
 		return err
 	}
 	for _, rec := range records {
-		if s.o.Runtimes.Resolve(rec.Job.TrainingInput.RuntimeVersion) == name {
+		if s.runtimeOf(rec) == name {
 			return ml.Errorf(ml.FailedPrecondition, "Runtime %s is needed by job %s, which is %s.", name, rec.Job.JobID, rec.Job.State)
 		}
 	}

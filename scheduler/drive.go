@@ -37,7 +37,7 @@ func (s *Scheduler) carry(ctx context.Context, r *run) ([]ml.Exit, error) {
 		s.logger(r.jobKey).Info().Str("state", string(job.State)).Msg("job runs")
 		s.inbox.put(func(l *loop) { r.started = job.StartTime.Time })
 	}
-	limit := r.job.TrainingInput.MaxRunningTime()
+	limit := r.job.MaxRunningTime()
 	var deadline time.Time
 	if !job.StartTime.IsZero() {
 		deadline = job.StartTime.Add(limit)
@@ -75,12 +75,24 @@ func (s *Scheduler) launch(ctx context.Context, r *run) error {
 	if err := s.startAll(ctx, r, program); err != nil {
 		return err
 	}
-	in := r.job.TrainingInput
-	s.o.Logs.Service(r.attempt.ID).Info("Running %s: python -m %s", r.tasks(), in.PythonModule)
+	s.o.Logs.Service(r.attempt.ID).Info("Running %s: %s", r.tasks(), commandLine(r.job))
 	return nil
 }
 
-func (s *Scheduler) startAll(ctx context.Context, r *run, program training.Program) error {
+// commandLine says for people what a job runs.
+func commandLine(job *ml.Job) string {
+	if job.PredictionInput != nil {
+		return "hearth batch-predict"
+	}
+	return "python -m " + job.TrainingInput.PythonModule
+}
+
+// program describes the processes of a job.
+type program interface {
+	Process(metadata.Replica) (ml.Process, error)
+}
+
+func (s *Scheduler) startAll(ctx context.Context, r *run, program program) error {
 	for i, replica := range r.attempt.Replicas {
 		p, err := program.Process(replica)
 		if err == nil {

@@ -18,6 +18,7 @@ func (s *Scheduler) finish(ctx context.Context, r *run, f metadata.Finish) {
 	if err := training.Folder(s.o.Executor.Folder(r.attempt.ID)).Clear(); err != nil {
 		log.Error().Err(err).Msg("clear the attempt's folder")
 	}
+	f.Prediction = s.predictionOutput(r)
 	end := func() (*ml.Job, error) { return s.o.DB.FinishJob(r.project, r.job.JobID, f) }
 	if why, ok := s.again(r, f); ok {
 		s.o.Logs.Service(r.attempt.ID).Warn("%s", why)
@@ -41,6 +42,7 @@ func (s *Scheduler) finish(ctx context.Context, r *run, f metadata.Finish) {
 		return
 	}
 	crash.Point("job finished")
+	s.clearPrediction(r, job)
 	log.Info().Str("state", string(job.State)).Str("reason", job.ErrorMessage).Msg("job's attempt ended")
 	s.inbox.put(func(l *loop) { l.finished(r, job) })
 }
@@ -63,7 +65,7 @@ func (l *loop) finished(r *run, job *ml.Job) {
 	delete(l.runs, r.jobKey)
 	l.slots.release(r.jobKey)
 	if job.State == ml.JobSucceeded {
-		l.history.add(r.job.TrainingInput.PythonModule, job.EndTime.Sub(job.StartTime.Time))
+		l.history.add(r.job.Program(), job.EndTime.Sub(job.StartTime.Time))
 	}
 	if job.State == ml.JobQueued {
 		l.enqueueAgain(r.project, job)

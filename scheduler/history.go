@@ -46,7 +46,7 @@ func (h history) expect(module string, limit time.Duration) (d time.Duration, ok
 
 // end guesses when a job will end, zero if nothing is known.
 func (h history) end(r *run) time.Time {
-	d, ok := h.expect(r.job.TrainingInput.PythonModule, r.job.TrainingInput.MaxRunningTime())
+	d, ok := h.expect(r.job.Program(), r.job.MaxRunningTime())
 	if !ok || r.started.IsZero() {
 		return time.Time{}
 	}

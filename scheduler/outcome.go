@@ -65,6 +65,9 @@ func (s *Scheduler) verdict(r *run, exits []ml.Exit) metadata.Finish {
 	stderr, _ := s.o.Logs.Tail(r.process(replica), tailLines)
 	message := training.Failure(replica.Replica, exit, stderr, s.limits(r).MemoryBytes)
 	infrastructure := exit.Lost
+	if r.job.PredictionInput != nil {
+		message, infrastructure = s.predictionFailure(r, exit, message)
+	}
 	if fault := s.deviceFault(replica.GPUs); fault != "" {
 		message, infrastructure = message+" "+fault+".", true
 	}
@@ -77,6 +80,9 @@ func (s *Scheduler) verdict(r *run, exits []ml.Exit) metadata.Finish {
 // again reports whether a job that ended so is to run once more, and says why
 // for its log.
 func (s *Scheduler) again(r *run, f metadata.Finish) (why string, ok bool) {
+	if r.job.PredictionInput != nil {
+		return s.predictAgain(r, f)
+	}
 	if !s.o.Requeue || f.State != ml.JobFailed || f.Cause != metadata.CauseInfrastructure || f.Exit == nil || r.isCancelled() {
 		return "", false
 	}

@@ -150,7 +150,7 @@ func TestMachines_Demand(t *testing.T) {
 		{"cut to the host", ml.TrainingInput{ScaleTier: "CUSTOM", MasterType: "n1-standard-4", MasterConfig: gpus(8)}, ml.Resources{CPUs: 2, Memory: gib, GPUs: 1},
 			ml.Resources{CPUs: 2, Memory: gib, GPUs: 8}, "master-replica-0", 0},
 	} {
-		d := m.demand(&c.in, c.host)
+		d := m.demand(&ml.Job{TrainingInput: &c.in}, c.host)
 		var tasks []string
 		for _, r := range d.replicas {
 			tasks = append(tasks, r.Task())

@@ -12,7 +12,14 @@ import (
 
 // prepare gets everything ready that the replicas need and describes it. It
 // ends early when the job is cancelled.
-func (s *Scheduler) prepare(ctx context.Context, r *run) (training.Program, error) {
+func (s *Scheduler) prepare(ctx context.Context, r *run) (program, error) {
+	if r.job.PredictionInput != nil {
+		return s.preparePrediction(ctx, r)
+	}
+	return s.prepareTraining(ctx, r)
+}
+
+func (s *Scheduler) prepareTraining(ctx context.Context, r *run) (training.Program, error) {
 	none := training.Program{}
 	folder := training.Folder(s.o.Executor.Folder(r.attempt.ID))
 	tasks := []string{training.EnvironmentTask}
@@ -103,12 +110,14 @@ func (s *Scheduler) checkDevices(r *run, runtime *runtimes.Runtime) error {
 // no effect here.
 func (s *Scheduler) tellPlan(r *run, runtime *runtimes.Runtime) {
 	log := s.o.Logs.Service(r.attempt.ID)
-	in := r.job.TrainingInput
 	log.Info("Preparing job %s: runtime %s (TensorFlow %s, Python %s), %s.", r.jobKey.job, runtime.Name, runtime.TensorFlow, runtime.Python, r.attempt.Lease.Resources)
-	if clamped := s.o.Machines.demand(in, newSlots(s.o).total).clamped; clamped != "" {
+	if clamped := s.o.Machines.demand(r.job, newSlots(s.o).total).clamped; clamped != "" {
 		log.Warn("%s", clamped)
 	}
-	for _, w := range training.Warnings(in) {
+	if r.job.TrainingInput == nil {
+		return
+	}
+	for _, w := range training.Warnings(r.job.TrainingInput) {
 		log.Warn("%s", w)
 	}
 }

@@ -17,18 +17,17 @@ type waiting struct {
 	submitted time.Time
 	// maxWait is how long the job may wait, 0 for as long as it takes.
 	maxWait time.Duration
-	// module and limit say how long it is likely to run.
+	// module names what it runs; it and limit say how long it is likely to run.
 	module string
 	limit  time.Duration
 }
 
 func newWaiting(project string, job *ml.Job, m Machines, host ml.Resources) *waiting {
-	in := job.TrainingInput
 	w := &waiting{
-		jobKey: jobKey{project, job.JobID}, demand: m.demand(in, host), submitted: job.CreateTime.Time,
-		module: in.PythonModule, limit: in.MaxRunningTime(),
+		jobKey: jobKey{project, job.JobID}, demand: m.demand(job, host), submitted: job.CreateTime.Time,
+		module: job.Program(), limit: job.MaxRunningTime(),
 	}
-	if s := in.Scheduling; s != nil {
+	if s := job.Scheduling(); s != nil {
 		w.priority, w.maxWait = s.Priority, time.Duration(s.MaxWaitTime)
 	}
 	return w

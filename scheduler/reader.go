@@ -8,6 +8,7 @@ func (s *Scheduler) Job(project, id string) (*ml.Job, error) {
 	job, err := s.o.DB.Job(project, id)
 	if err == nil {
 		s.position(project, job)
+		s.predictionProgress(project, job)
 	}
 	return job, err
 }
@@ -18,6 +19,7 @@ func (s *Scheduler) Jobs(project string, pageSize int, pageToken string) (jobs [
 	jobs, next, err = s.o.DB.Jobs(project, pageSize, pageToken)
 	for _, job := range jobs {
 		s.position(project, job)
+		s.predictionProgress(project, job)
 	}
 	return jobs, next, err
 }

@@ -26,8 +26,12 @@ type replicaDemand struct {
 // what the host has: a program needs more time with less, and a machine type
 // speaks of another machine. Devices are not: without them it would be another
 // program.
-func (m Machines) demand(in *ml.TrainingInput, host ml.Resources) demand {
+func (m Machines) demand(job *ml.Job, host ml.Resources) demand {
+	if job.PredictionInput != nil {
+		return m.predictionDemand(job.PredictionInput, host)
+	}
 	var d demand
+	in := job.TrainingInput
 	tier := m.Tiers[in.ScaleTier]
 	for _, g := range in.Groups() {
 		need := m.Small

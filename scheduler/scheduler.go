@@ -8,6 +8,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"hearth/ml"
+	"hearth/scheduler/prediction"
 	"hearth/scheduler/runtimes"
 	"hearth/scheduler/training"
 	"hearth/storage/logs"
@@ -69,6 +70,11 @@ type Options struct {
 	// processes and threads, and of files of its own; Rules say what of the
 	// machine jobs may touch.
 	PidsLimit, DiskLimit int64
+	// Models finds what batch predictions load, BatchDir is where these keep how
+	// far they are, MaxErrorRate the part of their records that may be bad.
+	Models       prediction.Models
+	BatchDir     string
+	MaxErrorRate float64
 	// LogLimit is how much of a replica's log is kept, in bytes.
 	LogLimit int64
 	Rules    training.Rules

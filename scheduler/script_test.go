@@ -125,13 +125,13 @@ func (p *play) command(name string, words []string) error {
 		if err != nil {
 			return err
 		}
-		if err := p.canFit(job.TrainingInput); err != nil {
+		if err := p.canFit(job); err != nil {
 			return err
 		}
 		return p.submitJob(job)
 	case "refused":
 		job, err := stageJob(words[0], words[1:])
-		if err == nil && p.canFit(job.TrainingInput) == nil {
+		if err == nil && p.canFit(job) == nil {
 			err = fmt.Errorf("it was taken")
 		}
 		return err

@@ -29,6 +29,7 @@ type RunningJob struct {
 	// Started is when it came to be RUNNING, zero before; ends is when it may
 	// be expected to end, zero if nobody knows.
 	Started, ends time.Time
+	prediction    bool
 }
 
 // Waiting is the number of jobs in the queue.
@@ -51,7 +52,7 @@ func (l *loop) publish() {
 	for _, r := range runs {
 		snap.Running = append(snap.Running, RunningJob{
 			Project: r.project, Job: r.job.JobID, Attempt: r.attempt.ID, State: r.state(), Lease: r.attempt.Lease, Replicas: r.attempt.Replicas,
-			Started: r.started, ends: l.history.end(r),
+			Started: r.started, ends: l.history.end(r), prediction: r.job.PredictionInput != nil,
 		})
 	}
 	l.snapshot.Store(snap)

@@ -16,7 +16,7 @@ func (s *Scheduler) Submit(ctx context.Context, project string, job *ml.Job) (*m
 	if err := job.ValidateNew(); err != nil {
 		return nil, err
 	}
-	if err := s.admit(ctx, job.TrainingInput); err != nil {
+	if err := s.admit(ctx, project, job); err != nil {
 		return nil, err
 	}
 	stored, err := s.o.DB.SubmitJob(project, job)
@@ -30,7 +30,11 @@ func (s *Scheduler) Submit(ctx context.Context, project string, job *ml.Job) (*m
 }
 
 // admit checks what a job needs of this installation.
-func (s *Scheduler) admit(ctx context.Context, in *ml.TrainingInput) error {
+func (s *Scheduler) admit(ctx context.Context, project string, job *ml.Job) error {
+	if job.PredictionInput != nil {
+		return s.admitPrediction(project, job)
+	}
+	in := job.TrainingInput
 	runtime, err := s.o.Runtimes.Get(in.RuntimeVersion)
 	if err != nil {
 		return ml.FieldErrorf("trainingInput.runtimeVersion", "%s", err)
@@ -49,13 +53,13 @@ func (s *Scheduler) admit(ctx context.Context, in *ml.TrainingInput) error {
 			return fmt.Errorf("look for package %s: %w", uri, err)
 		}
 	}
-	return s.canFit(in)
+	return s.canFit(job)
 }
 
 // canFit refuses a job that would wait for ever.
-func (s *Scheduler) canFit(in *ml.TrainingInput) error {
+func (s *Scheduler) canFit(job *ml.Job) error {
 	total := newSlots(s.o).total
-	d := s.o.Machines.demand(in, total)
+	d := s.o.Machines.demand(job, total)
 	if n := d.ports(); n > s.o.portCount() {
 		return ml.FieldErrorf("trainingInput.workerCount", "The job's replicas need %d ports; [scheduler] ports in the configuration has %d.", n, s.o.portCount())
 	}

@@ -67,6 +67,40 @@ func (m *Manager) fetch(ctx context.Context, uri, dir string) error {
 	}
 }
 
+// Fetch copies the SavedModel at a gs:// address into dir, whole or not at all, as
+// it is done for a version.
+func (m *Manager) Fetch(ctx context.Context, uri, dir string) error { return m.fetch(ctx, uri, dir) }
+
+// Link puts the files of a READY version into dir, whole or not at all: they are
+// the same files, and stay when the version is deleted. If dir is there it has
+// been done before.
+func (m *Manager) Link(project, model, version, dir string) error {
+	if _, err := os.Stat(dir); err == nil {
+		return nil
+	}
+	from, temp := filepath.Join(m.o.Dir, project, model, version), tempOf(dir)
+	if err := os.RemoveAll(temp); err != nil {
+		return fmt.Errorf("clear what an earlier copy left: %w", err)
+	}
+	err := filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		to := filepath.Join(temp, strings.TrimPrefix(path, from))
+		if d.IsDir() {
+			return os.MkdirAll(to, 0o700)
+		}
+		return os.Link(path, to)
+	})
+	if errors.Is(err, fs.ErrNotExist) {
+		return ml.Errorf(ml.NotFound, "The files of version %s are gone: it was deleted.", ml.VersionName(project, model, version))
+	}
+	if err != nil {
+		return fmt.Errorf("link the files of a version: %w", err)
+	}
+	return os.Rename(temp, dir)
+}
+
 // tempOf gives the folder that a model is copied into before it is whole.
 func tempOf(dir string) string {
 	return filepath.Join(filepath.Dir(dir), "."+filepath.Base(dir)+".part")

@@ -19,10 +19,21 @@ import (
 // of records.
 var ErrCorrupt = errors.New("not a whole TFRecord")
 
+// What a record has before and behind its data, in bytes.
 const (
-	headSize = 12
-	tailSize = 4
+	HeadSize = 12
+	TailSize = 4
 )
+
+// Length gives how long the data of a record is whose head this is, false if it is
+// no whole head.
+func Length(head []byte) (int64, bool) {
+	if len(head) < HeadSize || checksum(head[:8]) != binary.LittleEndian.Uint32(head[8:]) {
+		return 0, false
+	}
+	length := int64(binary.LittleEndian.Uint64(head[:8]))
+	return length, length >= 0
+}
 
 // Reader gives the records of a file in turn.
 type Reader struct {
@@ -43,7 +54,7 @@ func (r *Reader) Offset() int64 { return r.offset }
 // last one. An error with [ErrCorrupt] says where in the file it is; nothing can be
 // read behind it. Others come from the underlying reader.
 func (r *Reader) Next() ([]byte, error) {
-	var head [headSize]byte
+	var head [HeadSize]byte
 	if _, err := io.ReadFull(r.r, head[:]); err != nil {
 		if err == io.EOF {
 			return nil, err
@@ -57,7 +68,7 @@ func (r *Reader) Next() ([]byte, error) {
 	if length > uint64(r.max) {
 		return nil, r.corrupt(fmt.Sprintf("a record has %d bytes; at most %d can be read", length, r.max))
 	}
-	size := int(length) + tailSize
+	size := int(length) + TailSize
 	if cap(r.buf) < size {
 		r.buf = make([]byte, size)
 	}
@@ -69,7 +80,7 @@ func (r *Reader) Next() ([]byte, error) {
 	if checksum(data) != binary.LittleEndian.Uint32(r.buf[length:]) {
 		return nil, r.corrupt("the checksum of the data is wrong")
 	}
-	r.offset += int64(headSize + size)
+	r.offset += int64(HeadSize + size)
 	return data, nil
 }
 

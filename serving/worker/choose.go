@@ -179,7 +179,7 @@ func open(ctx context.Context, o Options, recorded [][]byte, way Threads) (*load
 	if err != nil {
 		return nil, err
 	}
-	m := &loaded{Servable: withFixed(s), threads: way, runs: o.Runs, processors: o.processors, batches: map[*tensor.Signature]int64{}}
+	m := &loaded{Servable: WithFixed(s), threads: way, runs: o.Runs, processors: o.processors, batches: map[*tensor.Signature]int64{}}
 	if m.try, err = newSamples(recorded, s.Signatures()); err != nil {
 		s.Close()
 		return nil, err

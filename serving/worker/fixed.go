@@ -11,8 +11,8 @@ import (
 // last row.
 type fixed struct{ Servable }
 
-// withFixed gives the model itself if none of its signatures has a fixed batch.
-func withFixed(s Servable) Servable {
+// WithFixed gives the model itself if none of its signatures has a fixed batch.
+func WithFixed(s Servable) Servable {
 	for _, sig := range s.Signatures() {
 		if sig.FixedBatch() > 0 {
 			return fixed{s}

@@ -27,7 +27,7 @@ func TestFixed_RunsPartByPart(t *testing.T) {
 					specs[alias] = spec
 				}
 			}
-			out, err := withFixed(d).Run(t.Context(), d.sig, map[string]*tensor.Tensor{"x": column(c.ask...)})
+			out, err := WithFixed(d).Run(t.Context(), d.sig, map[string]*tensor.Tensor{"x": column(c.ask...)})
 			if err != nil {
 				t.Fatal(err)
 			}

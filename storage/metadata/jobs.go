@@ -33,6 +33,8 @@ type Finish struct {
 	Exit         *ml.Exit
 	// Cause is set for a failure.
 	Cause Cause
+	// Prediction is what a batch prediction has to tell, nil for other jobs.
+	Prediction *ml.PredictionOutput
 }
 
 // SubmitJob takes the job into the queue and returns it as stored: QUEUED,
@@ -267,7 +269,7 @@ func (db *DB) FinishJob(project, id string, f Finish) (*ml.Job, error) {
 		if err := r.step(t, f.State); err != nil {
 			return err
 		}
-		r.Job.ErrorMessage = f.ErrorMessage
+		r.Job.ErrorMessage, r.Job.PredictionOutput = f.ErrorMessage, f.Prediction
 		return t.endAttempt(r, f)
 	})
 }

@@ -1,0 +1,268 @@
+package tests
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math"
+	"net/url"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"hearth/serving/tfrecord"
+)
+
+// predictionJob is what a batch prediction is asked for, in the API's words.
+type predictionJob map[string]any
+
+// submitPrediction submits a batch prediction by REST.
+func (d *daemon) submitPrediction(job string, in predictionJob) {
+	d.t.Helper()
+	b, err := json.Marshal(map[string]any{"jobId": job, "predictionInput": in})
+	check(d.t, err)
+	if status, got := d.call("POST", "/v1/projects/hearth/jobs", string(b)); status != 200 {
+		d.t.Fatalf("submit %s: %d %v", job, status, got)
+	}
+}
+
+// fillBucket makes objects of gs://BUCKET, which is made if absent.
+func (d *daemon) fillBucket(bucket string, objects map[string]string) {
+	d.t.Helper()
+	if status, _ := d.call("GET", "/storage/v1/b/"+bucket, ""); status == 404 {
+		d.must("storage", "buckets", "create", "gs://"+bucket)
+	}
+	for name, content := range objects {
+		status, got := d.raw("POST", "/upload/storage/v1/b/"+bucket+"/o?uploadType=media&name="+strings.ReplaceAll(name, "/", "%2F"), content)
+		if status != 200 {
+			d.t.Fatalf("put %s: %d %s", name, status, got)
+		}
+	}
+}
+
+// objectsBelow gives the objects below a folder of a bucket by what follows it.
+func (d *daemon) objectsBelow(bucket, folder string) map[string]string {
+	d.t.Helper()
+	objects := map[string]string{}
+	for token := ""; ; {
+		_, list := d.call("GET", "/storage/v1/b/"+bucket+"/o?prefix="+folder+"&pageToken="+token, "")
+		items, _ := list["items"].([]any)
+		for _, item := range items {
+			name := item.(map[string]any)["name"].(string)
+			status, content := d.raw("GET", "/storage/v1/b/"+bucket+"/o/"+url.PathEscape(name)+"?alt=media", "")
+			if status != 200 {
+				d.t.Fatalf("read %s: %d %s", name, status, content)
+			}
+			objects[strings.TrimPrefix(name, folder)] = string(content)
+		}
+		if token, _ = list["nextPageToken"].(string); token == "" {
+			return objects
+		}
+	}
+}
+
+// results gives the lines of all results below a folder, in order.
+func (d *daemon) results(bucket, folder string) []string {
+	d.t.Helper()
+	objects := d.objectsBelow(bucket, folder+"prediction.results-")
+	var lines []string
+	for _, name := range slices.Sorted(maps.Keys(objects)) {
+		lines = append(lines, strings.Split(strings.TrimSuffix(objects[name], "\n"), "\n")...)
+	}
+	return slices.DeleteFunc(lines, func(line string) bool { return line == "" })
+}
+
+// The whole way of a small batch prediction: from a request to results in the
+// bucket.
+func TestBatch_Lines(t *testing.T) {
+	d := newDaemon(t)
+	d.model("half", "half_plus_two")
+	d.fillBucket("lots", map[string]string{"in/a.json": "1\n2.5\n", "in/b.json": "{\"x\": 5}\r\n\n-4", "in/": "", "in/deeper/c.json": "7\n"})
+	d.submitPrediction("half_1", predictionJob{
+		"modelName": "projects/hearth/models/half", "dataFormat": "JSON", "inputPaths": []string{"gs://lots/in/*"}, "outputPath": "gs://lots/out/", "region": "here",
+	})
+	job := d.wait("half_1")
+	if job["state"] != "SUCCEEDED" {
+		t.Fatalf("got %v", job)
+	}
+	output := job["predictionOutput"].(map[string]any)
+	if output["predictionCount"] != "4" || output["errorCount"] != nil || output["outputPath"] != "gs://lots/out/" || output["nodeHours"] == nil {
+		t.Errorf("predictionOutput %v", output)
+	}
+	want := map[string]string{
+		"prediction.results-00000-of-00002":      "{\"y\": 2.5}\n{\"y\": 3.25}\n",
+		"prediction.results-00001-of-00002":      "{\"y\": 4.5}\n{\"y\": 0.0}\n",
+		"prediction.errors_stats-00000-of-00002": "", "prediction.errors_stats-00001-of-00002": "",
+	}
+	if got := d.objectsBelow("lots", "out/"); !maps.Equal(got, want) {
+		t.Errorf("output %q, want %q", got, want)
+	}
+	if left, _ := filepath.Glob(filepath.Join(d.data, "batch", "*")); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+	reads, writes := d.lineage("half_1")
+	if len(reads) != 2 || len(writes) != 4 {
+		t.Errorf("lineage: read %v, wrote %v", reads, writes)
+	}
+}
+
+// requestRows gives the instances of a model's requests as lines, and the answers
+// to them.
+func requestRows(t testing.TB, model, tag string) (lines []string, answers []map[string]any) {
+	t.Helper()
+	read := func(name string, v any) {
+		b, err := os.ReadFile(filepath.Join(fromEnv(t, "HEARTH_TEST_MODELS"), model, name))
+		check(t, err)
+		check(t, json.Unmarshal(b, v))
+	}
+	var request struct{ Instances []json.RawMessage }
+	var expected struct{ Predictions []map[string]any }
+	read(fmt.Sprintf("request%s.json", tag), &request)
+	read(fmt.Sprintf("expected%s.json", tag), &expected)
+	for _, r := range request.Instances {
+		lines = append(lines, string(r))
+	}
+	return lines, expected.Predictions
+}
+
+// The benchmarks' models, in each format that their signatures take, give what
+// Python's TensorFlow gives.
+func TestBatch_Models(t *testing.T) {
+	d := newDaemon(t)
+	for i, c := range []struct{ model, tag, signature, format string }{
+		{"half_plus_two", "_b32", "", "JSON"},
+		{"mlp_784_512_512_10", "_b32", "", "JSON"},
+		{"widedeep_tabular", "_b24", "", "JSON"},
+		{"widedeep_tabular", "_predict_examples_b4", "predict_examples", "TF_RECORD"},
+		{"widedeep_tabular", "_predict_examples_b4", "predict_examples", "TF_RECORD_GZIP"},
+		{"mobilenetv2_224", "_b2", "", "JSON"},
+		{"mobilenetv2_224", "_serving_jpeg_b8", "serving_jpeg", "TF_RECORD"},
+		{"mobilenetv2_224", "_serving_jpeg_b8", "serving_jpeg", "JSON"},
+		{"bert_tiny_128", "_b16", "", "JSON"},
+		{"every_dtype", "_b2", "", "JSON"},
+	} {
+		t.Run(fmt.Sprintf("%s%s %s", c.model, c.tag, c.format), func(t *testing.T) {
+			d := d.in(t)
+			lines, answers := requestRows(t, c.model, c.tag)
+			if status, _ := d.call("GET", "/v1/projects/hearth/models/"+c.model, ""); status == 404 {
+				d.model(c.model, c.model)
+			}
+			folder := fmt.Sprintf("models/%d/", i)
+			d.fillBucket("lots", map[string]string{folder + "in": encodeRecords(t, lines, c.format)})
+			for _, output := range []string{"JSON", "CSV"} {
+				job := fmt.Sprintf("model_%d_%s", i, output)
+				d.submitPrediction(job, predictionJob{
+					"versionName": "projects/hearth/models/" + c.model + "/versions/v1", "dataFormat": c.format, "outputDataFormat": output,
+					"signatureName": c.signature, "inputPaths": []string{"gs://lots/" + folder + "in"}, "outputPath": "gs://lots/" + folder + output, "region": "here",
+				})
+				if got := d.wait(job); got["state"] != "SUCCEEDED" {
+					t.Fatalf("%s: %v", output, got)
+				}
+				results := d.results("lots", folder+output+"/")
+				if len(results) != len(answers) {
+					t.Fatalf("%s: %d results, want %d", output, len(results), len(answers))
+				}
+				for n, line := range results {
+					got := readResult(t, line, answers[n])
+					if err := nearly(got, answers[n]); err != nil {
+						t.Errorf("%s, row %d: %v", output, n, err)
+					}
+				}
+			}
+		})
+	}
+}
+
+// encodeRecords makes a file of instances in a format.
+func encodeRecords(t testing.TB, lines []string, format string) string {
+	t.Helper()
+	if format == "JSON" || format == "TEXT" {
+		return strings.Join(lines, "\n") + "\n"
+	}
+	var file []byte
+	for _, line := range lines {
+		var record struct{ B64 []byte }
+		check(t, json.Unmarshal([]byte(line), &record))
+		file = tfrecord.Append(file, record.B64)
+	}
+	if format == "TF_RECORD_GZIP" {
+		return gzipped(string(file))
+	}
+	return string(file)
+}
+
+func gzipped(text string) string {
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	z.Write([]byte(text))
+	z.Close()
+	return b.String()
+}
+
+// readResult reads a line of results, JSON or CSV, as an answer with the names of
+// another.
+func readResult(t testing.TB, line string, like map[string]any) map[string]any {
+	t.Helper()
+	row := map[string]any{}
+	if json.Unmarshal([]byte(line), &row) == nil {
+		return row
+	}
+	fields, err := csv.NewReader(strings.NewReader(line)).Read()
+	check(t, err)
+	names := slices.Sorted(maps.Keys(like))
+	if len(fields) != len(names) {
+		t.Fatalf("%d values for the outputs %v: %s", len(fields), names, line)
+	}
+	for i, name := range names {
+		var value any
+		if json.Unmarshal([]byte(fields[i]), &value) != nil {
+			value = fields[i]
+		}
+		row[name] = value
+	}
+	return row
+}
+
+// nearly says how two JSON values differ by more than the last digits of a float32.
+func nearly(got, want any) error {
+	switch w := want.(type) {
+	case float64:
+		g, ok := got.(float64)
+		if !ok || math.Abs(g-w) > 2e-5+1e-4*math.Abs(w) {
+			return fmt.Errorf("%v, want %v", got, w)
+		}
+		return nil
+	case []any:
+		g, ok := got.([]any)
+		if !ok || len(g) != len(w) {
+			return fmt.Errorf("%v, want %v", got, want)
+		}
+		for i := range w {
+			if err := nearly(g[i], w[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	case map[string]any:
+		g, ok := got.(map[string]any)
+		if !ok || len(g) != len(w) {
+			return fmt.Errorf("%v, want %v", got, want)
+		}
+		for name := range w {
+			if err := nearly(g[name], w[name]); err != nil {
+				return fmt.Errorf("%s: %w", name, err)
+			}
+		}
+		return nil
+	}
+	if !reflect.DeepEqual(got, want) {
+		return fmt.Errorf("%v, want %v", got, want)
+	}
+	return nil
+}
