@@ -97,7 +97,11 @@ type PredictConfig struct {
 // BatchConfig is about batch prediction.
 type BatchConfig struct {
 	MaxErrorRate float64 `toml:"max_error_rate"`
+	ShardSize    Size    `toml:"shard_size"`
 }
+
+// minShardSize keeps the results of a job countable.
+const minShardSize = 1 << 10
 
 // DefaultConfig is what holds where nothing else is said.
 func DefaultConfig() Config {
@@ -123,7 +127,7 @@ func DefaultConfig() Config {
 		Sandbox: SandboxConfig{Enabled: true, Cgroups: true, Users: UserRange{231000, 231999}, Read: []string{}, Write: []string{}},
 		Network: NetworkConfig{Allow: []string{}},
 		Predict: PredictConfig{MaxBody: 64 << 20, MaxInFlight: 256, Timeout: Duration(60 * second), Idle: Duration(600 * second), HandOver: true},
-		Batch:   BatchConfig{MaxErrorRate: 0.5},
+		Batch:   BatchConfig{MaxErrorRate: 0.5, ShardSize: 64 << 20},
 	}
 }
 
@@ -178,6 +182,9 @@ func (c *Config) Resolve() error {
 	}
 	if r := c.Batch.MaxErrorRate; !(r >= 0 && r <= 1) {
 		return errors.New("batch.max_error_rate must be from 0 to 1")
+	}
+	if c.Batch.ShardSize < minShardSize {
+		return errors.New("batch.shard_size must be at least 1KiB")
 	}
 	if err := c.checkTraining(); err != nil {
 		return err

@@ -115,7 +115,7 @@ func (a *Appliance) openScheduler(context.Context) error {
 		CPUs:      a.config.Scheduler.CPUs, Memory: memory, GPUs: a.devices(), GPUError: a.gpuError,
 		Ports: a.config.Scheduler.Ports, Machines: a.config.machines(), MemoryLimit: a.config.Scheduler.MemoryLimit.Of(memory),
 		PidsLimit: a.config.Scheduler.PidsLimit, LogLimit: int64(a.config.Scheduler.LogLimit), DiskLimit: a.config.Scheduler.DiskLimit.Of(disk), Rules: rules,
-		Models: batchModels{a}, BatchDir: a.path("batch"), MaxErrorRate: a.config.Batch.MaxErrorRate,
+		Models: batchModels{a}, BatchDir: a.path("batch"), MaxErrorRate: a.config.Batch.MaxErrorRate, ShardBytes: int64(a.config.Batch.ShardSize),
 		Requeue: a.config.Scheduler.OnHostFailure == hostFailureRequeue,
 		Grace:   time.Duration(a.config.Scheduler.Grace), Log: a.component("scheduler"),
 	})

@@ -15,6 +15,8 @@ type PredictionTask struct {
 	Cores int `json:"cores"`
 	// MaxErrorRate is the part of the records that may be bad.
 	MaxErrorRate float64 `json:"maxErrorRate"`
+	// ShardBytes is about how much of a large file becomes one result.
+	ShardBytes int64 `json:"shardBytes"`
 }
 
 // Files in a batch prediction's state folder; docs/formats.md describes them.

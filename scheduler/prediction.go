@@ -97,7 +97,7 @@ func (s *Scheduler) preparePrediction(ctx context.Context, r *run) (program, err
 	return prediction.Program{
 		Project: r.project, Job: r.job, Folder: folder, Attempt: attempt, Runtime: runtime, Access: s.o.Access,
 		Secret: training.Secret(s.o.SecretKey, r.project, r.jobKey.job), Cores: r.attempt.Lease.Resources.CPUs,
-		MaxErrorRate: s.o.MaxErrorRate, Limits: s.limits(r), Rules: s.o.Rules, Grace: s.o.Grace,
+		MaxErrorRate: s.o.MaxErrorRate, ShardBytes: s.o.ShardBytes, Limits: s.limits(r), Rules: s.o.Rules, Grace: s.o.Grace,
 	}, nil
 }
 

@@ -71,10 +71,12 @@ type Options struct {
 	// machine jobs may touch.
 	PidsLimit, DiskLimit int64
 	// Models finds what batch predictions load, BatchDir is where these keep how
-	// far they are, MaxErrorRate the part of their records that may be bad.
+	// far they are, MaxErrorRate the part of their records that may be bad, and
+	// ShardBytes what of a large file becomes one result.
 	Models       prediction.Models
 	BatchDir     string
 	MaxErrorRate float64
+	ShardBytes   int64
 	// LogLimit is how much of a replica's log is kept, in bytes.
 	LogLimit int64
 	Rules    training.Rules

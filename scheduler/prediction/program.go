@@ -28,6 +28,7 @@ type Program struct {
 	Secret       string
 	Cores        int
 	MaxErrorRate float64
+	ShardBytes   int64
 	Limits       ml.Limits
 	Rules        training.Rules
 	Grace        time.Duration
@@ -42,7 +43,7 @@ func (p Program) Process(r metadata.Replica) (ml.Process, error) {
 	task := filepath.Join(scratch.Work(), "task.json")
 	err := writeJSON(task, ml.PredictionTask{
 		Input: *p.Job.PredictionInput, ModelDir: p.Folder.model(), TensorFlow: p.Runtime.TensorFlowDir,
-		StateDir: p.Folder.State(), TempDir: scratch.Temp(), Cores: p.Cores, MaxErrorRate: p.MaxErrorRate,
+		StateDir: p.Folder.State(), TempDir: scratch.Temp(), Cores: p.Cores, MaxErrorRate: p.MaxErrorRate, ShardBytes: p.ShardBytes,
 	})
 	if err != nil {
 		return ml.Process{}, fmt.Errorf("write the worker's task: %w", err)

@@ -49,12 +49,6 @@ func (p *plan) bytes() (sum int64) {
 	return sum
 }
 
-// Files above splitAbove are cut into shards of shardSize, in bytes.
-const (
-	shardSize  = 64 << 20
-	splitAbove = shardSize * 3 / 2
-)
-
 // maxShards is how many results there can be: their names have five digits.
 const maxShards = 99999
 
@@ -157,7 +151,7 @@ func wildcard(pattern string) *regexp.Regexp {
 func (e *engine) cut(ctx context.Context, p *plan) error {
 	for i, file := range p.Inputs {
 		bounds := []int64{0, file.Size}
-		if file.Size > splitAbove && !e.compressed(file) {
+		if file.Size > e.task.ShardBytes*3/2 && !e.compressed(file) {
 			var err error
 			if bounds, err = e.bounds(ctx, file); err != nil {
 				return err
@@ -184,7 +178,7 @@ func (e *engine) bounds(ctx context.Context, file input) ([]int64, error) {
 		return e.recordBounds(ctx, file)
 	}
 	var bounds []int64
-	for at := int64(0); at < file.Size; at += shardSize {
+	for at := int64(0); at < file.Size; at += e.task.ShardBytes {
 		bounds = append(bounds, at)
 	}
 	return append(bounds, file.Size), nil

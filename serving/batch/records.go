@@ -239,7 +239,7 @@ func (e *engine) recordBounds(ctx context.Context, file input) ([]int64, error) 
 	r := bufio.NewReaderSize(c, bufferSize)
 	bounds := []int64{0}
 	for at := int64(0); at < file.Size; {
-		if at-bounds[len(bounds)-1] >= shardSize {
+		if at-bounds[len(bounds)-1] >= e.task.ShardBytes {
 			bounds = append(bounds, at)
 		}
 		head, err := r.Peek(tfrecord.HeadSize)
