@@ -16,7 +16,7 @@ import (
 // metrics is the handler of /metrics, in the format of Prometheus.
 func (a *Appliance) metrics() http.Handler {
 	r := prometheus.NewRegistry()
-	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), predictions{a.serving})
+	r.MustRegister(batchPredictions{a.scheduler}, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), predictions{a.serving})
 	return promhttp.HandlerFor(r, promhttp.HandlerOpts{})
 }
 

@@ -147,7 +147,7 @@ func (a *Appliance) mount(context.Context) error {
 		Hearth: hearthv1.New(hearthv1.Options{
 			Status: a.status, ClearGPU: a.clearGPU, Queue: func() ml.Queue { return a.scheduler.Queue(maxShown, time.Now()) }, Runtimes: runtimesAPI{a.runtimes, a.db, a.scheduler},
 			CA:      func() ([]byte, error) { return os.ReadFile(a.door.CABundle()) },
-			Lineage: a.jobLineage, Usage: a.jobUsage, Reindex: a.objects.Reindex,
+			Lineage: a.jobLineage, Usage: a.jobUsage, Progress: a.scheduler.PredictionProgress, Reindex: a.objects.Reindex,
 		}),
 		Metrics:      a.metrics(),
 		Lend:         a.lend,

@@ -20,7 +20,7 @@ func commands() []*cli.Command {
 			runtimesExportCommand(), runtimesImportCommand()),
 		group("gpus", "See GPUs, and use them again after an error", gpusListCommand(), gpusClearCommand()),
 		group("jobs", "Train models",
-			group("submit", "Submit a job", jobsSubmitTrainingCommand()),
+			group("submit", "Submit a job", jobsSubmitTrainingCommand(), jobsSubmitPredictionCommand()),
 			jobsListCommand(), jobsQueueCommand(), jobsDescribeCommand(), jobsCancelCommand(), jobsStreamLogsCommand()),
 		group("local", "Work without a daemon", localTrainCommand(), localPredictCommand()),
 		group("models", "Manage models",

@@ -164,6 +164,15 @@ func (s *Scheduler) clearPrediction(r *run, job *ml.Job) {
 	}
 }
 
+// PredictionProgress tells how far a batch prediction is; nothing before it has
+// begun, after its end and of other jobs. NOT_FOUND if there is no such job.
+func (s *Scheduler) PredictionProgress(project, job string) (ml.PredictionProgress, error) {
+	if _, err := s.o.DB.Job(project, job); err != nil {
+		return ml.PredictionProgress{}, err
+	}
+	return s.predictionFolder(jobKey{project, job}).Progress(), nil
+}
+
 // Prediction is how far a batch prediction is, for the metrics.
 type Prediction struct {
 	Project, Job string

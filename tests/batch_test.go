@@ -266,3 +266,68 @@ func nearly(got, want any) error {
 	}
 	return nil
 }
+
+// The command line shows a job until its end, and says what became of it.
+func TestBatch_CommandLine(t *testing.T) {
+	d := newDaemon(t)
+	d.must("storage", "buckets", "create", "gs://models")
+	d.must("storage", "cp", "-r", filepath.Join(fromEnv(t, "HEARTH_TEST_MODELS"), "half_plus_two", "1"), "gs://models/half")
+	d.fillBucket("lots", map[string]string{"in/a": "1\nnone\n3\n"})
+	out := d.must("jobs", "submit", "prediction", "by_cli", "--model-dir", "gs://models/half/1", "--runtime-version", "2.21", "--input-paths", "gs://lots/in/*",
+		"--data-format", "text", "--output-path", "gs://lots/out", "--batch-size", "2", "--max-worker-count", "1", "--labels", "a=b", "--stream")
+	if !strings.Contains(out, "SUCCEEDED") {
+		t.Errorf("printed %s", out)
+	}
+	_, job := d.call("GET", "/v1/projects/hearth/jobs/by_cli", "")
+	output := job["predictionOutput"].(map[string]any)
+	if output["predictionCount"] != "2" || output["errorCount"] != "1" || job["labels"].(map[string]any)["a"] != "b" {
+		t.Errorf("got %v", job)
+	}
+	want := `{"file":"gs://lots/in/a","offset":2,"reason":"Invalid inputs: instance 0: input x: expected a number for DT_FLOAT, found \"none\" at byte 0 (Error code: 1)"}` + "\n"
+	objects := d.objectsBelow("lots", "out/prediction.")
+	if objects["errors-00000-of-00001"] != want {
+		t.Errorf("errors: %s", objects["errors-00000-of-00001"])
+	}
+	if objects["errors_stats-00000-of-00001"] != "(Invalid inputs: input x: expected a number for DT_FLOAT, found \"none\" (Error code: 1), 1)\n" {
+		t.Errorf("errors_stats: %s", objects["errors_stats-00000-of-00001"])
+	}
+}
+
+// Inputs that hurt cost themselves and nothing else.
+func TestBatch_BadInput(t *testing.T) {
+	d := newDaemon(t)
+	d.model("half", "half_plus_two")
+	d.model("mlp", "mlp_784_512_512_10")
+	good := gzipped("1\n2\n")
+	d.fillBucket("lots", map[string]string{
+		"in/1-empty": "", "in/2-last": "1\n2", "in/3-crlf": "1\r\n2\r\n", "in/4-utf8": "1\n\xff\xfe\n3\n", "in/5.gz": good, "in/6-cut.gz": good[:len(good)-5],
+		"in/7-injected": "1, 2\n1] }\n{\"x\": 3}\n{\"x\": [1]}\n[2]\n4\n", "in/": "", "wide/a": "[" + strings.Repeat("1,", 783) + "1]\n[1,2]\n" + "[" + strings.Repeat("2,", 783) + "1]\n",
+		"bad/a": "x\ny\n1\n",
+	})
+	run := func(job, model, from, to string) map[string]any {
+		d.submitPrediction(job, predictionJob{"modelName": "projects/hearth/models/" + model, "dataFormat": "JSON", "inputPaths": []string{from}, "outputPath": to, "region": "here"})
+		return d.wait(job)
+	}
+	job := run("hurt", "half", "gs://lots/in/*", "gs://lots/out")
+	output, _ := job["predictionOutput"].(map[string]any)
+	if job["state"] != "SUCCEEDED" || output["predictionCount"] != "12" || output["errorCount"] != "6" {
+		t.Errorf("got %v", job)
+	}
+	want := "{\"y\": 3.5}\n{\"y\": 4.0}\n"
+	if got := d.objectsBelow("lots", "out/prediction.")["results-00006-of-00007"]; got != want {
+		t.Errorf("results of the lines that are more than one: %q, want %q", got, want)
+	}
+	if job := run("wide", "mlp", "gs://lots/wide/a", "gs://lots/wideout"); job["state"] != "SUCCEEDED" || len(d.results("lots", "wideout/")) != 2 {
+		t.Errorf("a wrong shape in the middle: %v", job)
+	}
+	for name, c := range map[string]struct{ from, to, want string }{
+		"no_match":  {"gs://lots/none/*", "gs://lots/out2", "There is no object that matches gs://lots/none/*"},
+		"no_bucket": {"gs://lots/in/*", "gs://nowhere-at-all/out", "The output gs://nowhere-at-all/out cannot be written"},
+		"too_bad":   {"gs://lots/bad/a", "gs://lots/out3", "2 of 3 records failed"},
+	} {
+		job := run(name, "half", c.from, c.to)
+		if message, _ := job["errorMessage"].(string); job["state"] != "FAILED" || !strings.Contains(message, c.want) {
+			t.Errorf("%s: %v, %q", name, job["state"], message)
+		}
+	}
+}

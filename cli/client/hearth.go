@@ -30,6 +30,12 @@ func (c *Client) Queue(ctx context.Context) (*ml.Queue, error) {
 	return out, c.call(ctx, http.MethodGet, "/hearth/v1/queue", nil, out)
 }
 
+// PredictionProgress tells how far a batch prediction is that runs.
+func (c *Client) PredictionProgress(ctx context.Context, job string) (ml.PredictionProgress, error) {
+	var p ml.PredictionProgress
+	return p, c.call(ctx, http.MethodGet, "/hearth/v1/projects/"+segment(c.project)+"/jobs/"+segment(job)+"/progress", nil, &p)
+}
+
 // CA gives the certificates to trust behind the daemon's proxy, as PEM.
 func (c *Client) CA(ctx context.Context) ([]byte, error) {
 	var out []byte

@@ -26,6 +26,9 @@ type Options struct {
 	// Usage tells what the replicas of a job have used; NOT_FOUND if it has not
 	// been started.
 	Usage func(project, job string) (ml.Usage, error)
+	// Progress tells how far a batch prediction is; NOT_FOUND if there is no such
+	// job.
+	Progress func(project, job string) (ml.PredictionProgress, error)
 	// Reindex makes the bucket's index anew and calls progress on the way.
 	Reindex func(ctx context.Context, progress func(object.Reindexed)) (object.Reindexed, error)
 }
@@ -70,6 +73,9 @@ func New(o Options) http.Handler {
 	})
 	m.Handle("GET", "/hearth/v1/projects/{project}/jobs/{job}/usage", func(_ *http.Request, p rest.Params) (any, error) {
 		return o.Usage(p.Get("project"), p.Get("job"))
+	})
+	m.Handle("GET", "/hearth/v1/projects/{project}/jobs/{job}/progress", func(_ *http.Request, p rest.Params) (any, error) {
+		return o.Progress(p.Get("project"), p.Get("job"))
 	})
 	m.HandleRaw("POST", "/hearth/v1/storage:reindex", (&reindexer{run: o.Reindex}).serve)
 	m.HandleRaw("GET", "/hearth/v1/ca", func(w http.ResponseWriter, _ *http.Request, _ rest.Params) error {
