@@ -62,7 +62,7 @@ test-gpu: ## what the driver says of this machine's GPUs, by the real library
 	@go test -count=1 -v -run TestHost ./gpu/
 
 soak: test-setup ## the tests at length: random operations, hundreds of kills, power cuts, faults, an hour of predictions, each trainer with each client
-	@$(TEST_ENV) HEARTH_TEST_LONG=1 go test -timeout 3h -v -run 'TestBucket|TestFaults|TestKills|TestTrainers|Whole' ./tests/
+	@$(TEST_ENV) HEARTH_TEST_LONG=1 go test -timeout 3h -v -run 'TestBucket|TestFaults|TestKills|TestBatch_Kills|TestTrainers|Whole' ./tests/
 	@$(TEST_ENV) HEARTH_SOAK_TIME=1h go test -timeout 2h -v -run TestSoak ./tests/
 	@HEARTH_TEST_LONG=1 go test -timeout 3h -v -run 'PowerLoss|Model' ./storage/object/ ./scheduler/
 
