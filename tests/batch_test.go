@@ -10,11 +10,13 @@ import (
 	"math"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"hearth/serving/tfrecord"
 )
@@ -81,7 +83,10 @@ func (d *daemon) results(bucket, folder string) []string {
 // The whole way of a small batch prediction: from a request to results in the
 // bucket.
 func TestBatch_Lines(t *testing.T) {
-	d := newDaemon(t)
+	onBackends(t, func(t *testing.T, b *backend) { batchLines(t, newDaemonOn(t, b)) })
+}
+
+func batchLines(t *testing.T, d *daemon) {
 	d.model("half", "half_plus_two")
 	d.fillBucket("lots", map[string]string{"in/a.json": "1\n2.5\n", "in/b.json": "{\"x\": 5}\r\n\n-4", "in/": "", "in/deeper/c.json": "7\n"})
 	d.submitPrediction("half_1", predictionJob{
@@ -332,6 +337,78 @@ func TestBatch_BadInput(t *testing.T) {
 		job := run(name, "half", c.from, c.to)
 		if message, _ := job["errorMessage"].(string); job["state"] != "FAILED" || !strings.Contains(message, c.want) {
 			t.Errorf("%s: %v, %q", name, job["state"], message)
+		}
+	}
+}
+
+// A job that is cancelled in the middle of a shard ends, and leaves only results
+// that are complete.
+func TestBatch_Cancel(t *testing.T) {
+	d := newDaemon(t)
+	d.model("bert", "bert_tiny_128")
+	lines, _ := requestRows(t, "bert_tiny_128", "_b16")
+	d.fillBucket("lots", map[string]string{"in/a": strings.Repeat(strings.Join(lines, "\n")+"\n", 2), "in/b": strings.Repeat(strings.Join(lines, "\n")+"\n", 20000)})
+	d.submitPrediction("long", predictionJob{
+		"modelName": "projects/hearth/models/bert", "dataFormat": "JSON", "inputPaths": []string{"gs://lots/in/*"}, "outputPath": "gs://lots/out", "region": "here",
+	})
+	for tick := time.NewTicker(20 * time.Millisecond); ; <-tick.C {
+		_, p := d.call("GET", "/hearth/v1/projects/hearth/jobs/long/progress", "")
+		if p["shards"] == 1.0 && p["predictions"].(float64) > 32 {
+			tick.Stop()
+			break
+		}
+	}
+	if _, metrics := d.raw("GET", "/metrics", ""); !strings.Contains(string(metrics), `hearth_batch_predictions{job="long",project="hearth"}`) {
+		t.Error("the metrics do not tell of the job")
+	}
+	// Its version may go meanwhile.
+	d.must("versions", "delete", "v1", "--model", "bert", "--quiet")
+	d.must("jobs", "cancel", "long")
+	job := d.wait("long")
+	output, _ := job["predictionOutput"].(map[string]any)
+	if job["state"] != "CANCELLED" || output["predictionCount"] != "32" {
+		t.Errorf("got %v", job)
+	}
+	if results := d.objectsBelow("lots", "out/prediction.results-"); len(results) != 1 {
+		t.Errorf("%d results", len(results))
+	}
+}
+
+// Google's clients submit batch predictions as they do to the service.
+func TestBatch_Clients(t *testing.T) {
+	d := newDaemon(t)
+	d.model("half", "half_plus_two")
+	d.fillBucket("lots", map[string]string{"in/a": "1\n2\n"})
+	out, err := d.script(`
+eval "$(hearth env --for python)"
+"$CLIENTS/bin/python" - <<'END'
+from googleapiclient import discovery
+ml = discovery.build("ml", "v1")
+job = ml.projects().jobs().create(parent="projects/hearth", body={"jobId": "by_python", "predictionInput": {
+    "versionName": "projects/hearth/models/half/versions/v1", "dataFormat": "JSON", "inputPaths": ["gs://lots/in/*"],
+    "outputPath": "gs://lots/python", "region": "us-central1", "maxWorkerCount": "2"}}).execute()
+print(job["state"])
+END`)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	clients := []string{"python"}
+	if _, err := exec.LookPath("gcloud"); err == nil {
+		clients = append(clients, "gcloud")
+		out, err := d.script(`
+eval "$(hearth env --for gcloud)"
+gcloud ai-platform jobs submit prediction by_gcloud --model half --version v1 --input-paths 'gs://lots/in/*' --data-format text \
+    --output-path gs://lots/gcloud --region us-central1 --batch-size 1 --max-worker-count 1 --labels a=b`)
+		if err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+	}
+	for _, client := range clients {
+		if job := d.wait("by_" + client); job["state"] != "SUCCEEDED" {
+			t.Errorf("%s: %v", client, job)
+		}
+		if got := d.results("lots", client+"/"); !slices.Equal(got, []string{`{"y": 2.5}`, `{"y": 3.0}`}) {
+			t.Errorf("%s: %q", client, got)
 		}
 	}
 }
