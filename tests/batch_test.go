@@ -412,3 +412,20 @@ gcloud ai-platform jobs submit prediction by_gcloud --model half --version v1 --
 		}
 	}
 }
+
+// A bucket whose disk is full fails the job, which says so.
+func TestBatch_DiskFull(t *testing.T) {
+	d := newDaemon(t)
+	d.model("half", "half_plus_two")
+	d.fillBucket("lots", map[string]string{"in/a": "1\n"})
+	d.kill()
+	d.configure(&backend{name: "local"}, "[storage]\nreserve = \"100%\"\n")
+	d.restart()
+	d.submitPrediction("full", predictionJob{
+		"modelName": "projects/hearth/models/half", "dataFormat": "JSON", "inputPaths": []string{"gs://lots/in/*"}, "outputPath": "gs://lots/out", "region": "here",
+	})
+	job := d.wait("full")
+	if message, _ := job["errorMessage"].(string); job["state"] != "FAILED" || !strings.Contains(message, "cannot be written: The disk of the bucket is full") {
+		t.Errorf("got %v", job)
+	}
+}
