@@ -17,9 +17,9 @@ import (
 // A batch prediction whose worker, supervisor and daemon are killed again and again
 // gives, byte for byte, what an undisturbed one gives.
 func TestBatch_Kills(t *testing.T) {
-	kills, rows := 10, 60
+	kills, rows, pause := 10, 150, 100*time.Millisecond
 	if long() {
-		kills, rows = 100, 600
+		kills, rows, pause = 100, 1200, 3*time.Second
 	}
 	d := newDaemon(t)
 	d.model("bert", "bert_tiny_128")
@@ -48,13 +48,13 @@ func TestBatch_Kills(t *testing.T) {
 		t.Fatalf("undisturbed: %v", calm)
 	}
 	submit("killed")
-	done := d.killPrediction("killed", kills)
+	done := d.killPrediction("killed", kills, pause)
 	job := d.wait("killed")
 	if job["state"] != "SUCCEEDED" {
 		t.Fatalf("after %d kills: %v", done, job)
 	}
 	t.Logf("%d kills", done)
-	if done < kills/2 {
+	if done < kills/4 {
 		t.Errorf("the job was over after %d kills of %d", done, kills)
 	}
 	if want, got := d.objectsBelow("lots", "calm/"), d.objectsBelow("lots", "killed/"); !maps.Equal(want, got) || len(want) != 105 {
@@ -68,20 +68,26 @@ func TestBatch_Kills(t *testing.T) {
 	}
 }
 
-// killPrediction kills a job's worker, its supervisor or the daemon at random
-// moments until it has done so often enough or the job is over.
-func (d *daemon) killPrediction(job string, kills int) (done int) {
+// killPrediction kills a job's worker, its supervisor or the daemon until it has done
+// so often enough or the job is over: each time a random part of the pause after the
+// worker is seen, in the short form after it has got further.
+func (d *daemon) killPrediction(job string, kills int, pause time.Duration) (done int) {
 	d.t.Helper()
+	shards := 0.0
 	for timer := time.NewTimer(0); done < kills; {
 		<-timer.C
 		if _, got := d.call("GET", "/v1/projects/hearth/jobs/"+job, ""); got["endTime"] != nil {
 			return done
 		}
 		worker := d.predictionProcess("batch-predict")
-		if worker == 0 {
+		_, p := d.call("GET", "/hearth/v1/projects/hearth/jobs/"+job+"/progress", "")
+		now := p["shards"].(float64)
+		if worker == 0 || now == shards && !long() {
 			timer.Reset(10 * time.Millisecond)
 			continue
 		}
+		shards = now
+		<-time.After(rand.N(pause))
 		switch rand.N(3) {
 		case 0:
 			syscall.Kill(worker, syscall.SIGKILL)
@@ -94,7 +100,7 @@ func (d *daemon) killPrediction(job string, kills int) (done int) {
 			d.restart()
 		}
 		done++
-		timer.Reset(time.Second + rand.N(2*time.Second))
+		timer.Reset(10 * time.Millisecond)
 	}
 	return done
 }
