@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"runtime"
 
 	"github.com/rs/zerolog"
 
@@ -27,7 +28,7 @@ func modelWorkerMain(args []string) int {
 		Tuning:   launch.Tuning,
 		Limits:   worker.Limits{InFlight: launch.InFlight, Batch: launch.Batch, Body: launch.MaxBody, Timeout: launch.Timeout},
 		Log:      zerolog.New(os.Stderr).With().Timestamp().Logger(),
-		Threads:  []worker.Threads{{InterOp: -1, IntraOp: 1}, {InterOp: -1}, {}},
+		Threads:  worker.Ways(runtime.GOMAXPROCS(0)),
 		Loader:   loader(launch.TensorFlow),
 	})
 	if err != nil {

@@ -30,9 +30,37 @@ type answered struct {
 	Rows    []json.RawMessage
 	Inputs  json.RawMessage
 	Outputs map[string]any
-	Types   map[string]string
+	// OneThread are the outputs of a session that gives an operation one thread.
+	OneThread map[string]any
+	Types     map[string]string
 	// FunctionsApart is how far Python's functions are from this, the session's answer.
 	FunctionsApart map[string]float64
+}
+
+// apart is how far an output is from the nearest that Python gives: with one thread for
+// an operation or with as many as there are processors, which a worker chooses between.
+func (c answered) apart(name string, got any) (float64, error) {
+	units, err := apart(got, c.Outputs[name], c.Types[name])
+	if err == nil && units == 0 {
+		return 0, nil
+	}
+	one, oneErr := apart(got, c.OneThread[name], c.Types[name])
+	switch {
+	case oneErr != nil:
+		return units, err
+	case err != nil:
+		return one, nil
+	}
+	return min(units, one), nil
+}
+
+// threadsApart is how far Python's answers with different threads are from each other.
+func (c answered) threadsApart(name string) float64 {
+	units, err := apart(c.OneThread[name], c.Outputs[name], c.Types[name])
+	if err != nil {
+		return 0
+	}
+	return units
 }
 
 func (f caseFile) signatures() map[string]bool {

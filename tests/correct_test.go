@@ -81,7 +81,7 @@ func (s *served) wantSame(dialect string, c answered, outputs map[string]any, er
 	for name := range c.Outputs {
 		var units float64
 		if err == nil {
-			units, err = apart(outputs[name], c.Outputs[name], c.Types[name])
+			units, err = c.apart(name, outputs[name])
 		}
 		if err != nil || units > 0 {
 			t.Errorf("%s, signature %s, %d rows, output %s: %v, %g units apart", dialect, c.Signature, len(c.Rows), name, err, units)
@@ -197,14 +197,14 @@ func (s *served) checkMadeBefore() {
 }
 
 // about gives the types of a signature's outputs, and how far Python's functions are from
-// its session at most.
+// its sessions at most.
 func (s *served) about(signature string) (types map[string]string, functions map[string]float64) {
 	functions = map[string]float64{}
 	for _, c := range s.Cases {
 		if c.Signature == signature {
 			types = c.Types
 			for name, units := range c.FunctionsApart {
-				functions[name] = max(functions[name], units)
+				functions[name] = max(functions[name], units+c.threadsApart(name))
 			}
 		}
 	}
@@ -259,10 +259,10 @@ type farthestApart struct {
 func (f *farthestApart) add(c answered, outputs map[string]any, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for name, want := range c.Outputs {
+	for name := range c.Outputs {
 		var units float64
 		if err == nil {
-			units, err = apart(outputs[name], want, c.Types[name])
+			units, err = c.apart(name, outputs[name])
 		}
 		if err != nil {
 			f.err = fmt.Errorf("output %s: %w", name, err)
@@ -283,6 +283,9 @@ func (f *farthestApart) check(s *served, together bool) {
 			allowed = batchedUnits
 			for _, outputs := range s.BatchedApart {
 				allowed = math.Max(allowed, 2*outputs[name])
+			}
+			for _, c := range s.Cases {
+				allowed = math.Max(allowed, 2*c.threadsApart(name))
 			}
 		}
 		if units > allowed {

@@ -28,6 +28,20 @@ func (t Threads) String() string {
 	return fmt.Sprintf("inter_op=%d intra_op=%d", t.InterOp, t.IntraOp)
 }
 
+// Ways are those in which a model is tried out on a machine with so many processors.
+// They differ in who runs a graph's operations, not in how many threads share one: in a
+// process all sessions have the threads of the first, and what was made ready for one
+// number of them is used with another, which changes the last digits. With two
+// processors an operation is best left to one thread: the other one has requests to read
+// and parse, and waking a pool costs more than half an operation saves.
+func Ways(processors int) []Threads {
+	intra := int32(0)
+	if processors <= 2 {
+		intra = 1
+	}
+	return []Threads{{InterOp: -1, IntraOp: intra}, {IntraOp: intra}}
+}
+
 // How long a way to run a model is measured: the time of one request alone, and
 // the rows that are got through when many come.
 const (

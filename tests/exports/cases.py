@@ -4,7 +4,8 @@ A case is a request to a signature, in rows and in columns, and the outputs that
 session gives: the same loader and executor that serve it. Python's functions
 (tf.saved_model.load) run the graph optimised in another order, and may differ in the last
 digits; how far is written beside, and so is how far the session itself differs for a row
-that it runs alone and with others.
+that it runs alone and with others. How an operation adds up numbers depends on how many
+threads it has: what a session answers that gives it one is written too.
 """
 import base64
 import json
@@ -20,9 +21,9 @@ SERVE = "serve"
 class Model:
     """A SavedModel as loaded back."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, config=None):
         self.folder = folder
-        self.session = v1.Session(graph=tf.Graph())
+        self.session = v1.Session(graph=tf.Graph(), config=config)
         self.signatures = v1.saved_model.loader.load(self.session, [SERVE], folder).signature_def
         self.functions = None
         if tf.compat.v2.executing_eagerly():
@@ -90,6 +91,19 @@ class Cases:
         with open(path, "w") as f:
             json.dump({"model": self.name, "runtime": self.runtime, "path": os.path.abspath(self.model.folder),
                        "cases": self.cases, "batchedApart": self.apart}, f)
+
+
+def add_one_thread(path):
+    """Adds to a file what a session answers whose operations have one thread each. How
+    many they have is decided by the first session of a process."""
+    with open(path) as f:
+        cases = json.load(f)
+    model = Model(cases["path"], v1.ConfigProto(intra_op_parallelism_threads=1))
+    for case in cases["cases"]:
+        outputs = model.run(case["signature"], model.tensors(case["signature"], case["inputs"]))
+        case["oneThread"] = {k: values(k, v) for k, v in outputs.items()}
+    with open(path, "w") as f:
+        json.dump(cases, f)
 
 
 def columns(model, signature, rows):

@@ -11,6 +11,7 @@ import glob
 import json
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 
@@ -20,7 +21,7 @@ os.environ.update({"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}, **R
 
 import tensorflow as tf
 
-from cases import Cases, Model
+from cases import Cases, Model, add_one_thread
 import estimators
 import keras_models
 import modules
@@ -85,6 +86,10 @@ def made_before(root, folder):
 
 
 def main():
+    if sys.argv[1] == "--one-thread":
+        for path in sorted(glob.glob(os.path.join(sys.argv[2], "*", "cases.json"))):
+            add_one_thread(path)
+        return
     root = sys.argv[1]
     for make in EXPORTS[RUNTIME["name"]]:
         export = Export(root, make.__name__)
@@ -95,6 +100,7 @@ def main():
         for folder in sorted(glob.glob(os.path.join(sys.argv[2], "*", "1"))):
             made_before(root, os.path.dirname(folder))
             print(folder, flush=True)
+    subprocess.run([sys.executable, os.path.abspath(__file__), "--one-thread", root], check=True)
 
 
 if __name__ == "__main__":
